@@ -96,7 +96,7 @@ std::string fault(const Include& include) {
 
 TEST(Layering, EveryIncludeFollowsTheTable) {
   const auto includes = includes_of(CARILLON_SOURCE_DIR);
-  ASSERT_GT(includes.size(), 20u);
+  ASSERT_GT(includes.size(), 10u);
   std::vector<std::string> faults;
   for (const auto& include : includes)
     if (auto text = fault(include); !text.empty()) faults.push_back(text);
