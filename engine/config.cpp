@@ -1,0 +1,149 @@
+#include "engine/config.h"
+
+#include <fmt/format.h>
+
+#include <toml++/toml.h>
+#include <algorithm>
+#include <limits>
+
+#include "engine/base/endpoint.h"
+
+namespace carillon {
+namespace {
+
+/// Takes known keys out of one table; what is left over is a mistake of the operator.
+class Section {
+ public:
+  Section(toml::table& root, std::string name, std::string& error) : name_(std::move(name)), error_(error) {
+    if (toml::node* node = root.get(name_)) {
+      table_ = node->as_table();
+      if (!table_) fail(name_, "must be a section");
+    }
+  }
+  ~Section() {
+    if (!table_) return;
+    for (auto&& [key, value] : *table_) fail(name_ + "." + std::string(key.str()), "unknown key");
+  }
+
+  void take(const char* key, std::string& into) {
+    if (toml::node* node = find(key)) {
+      if (const auto value = node->value_exact<std::string>())
+        into = *value;
+      else
+        fail(name_ + "." + key, "must be text in quotes");
+      table_->erase(key);
+    }
+  }
+  template <std::unsigned_integral T>
+  void take(const char* key, T& into) {
+    if (toml::node* node = find(key)) {
+      const auto value = node->value_exact<std::int64_t>();
+      constexpr std::int64_t kMost = std::numeric_limits<T>::max();
+      if (value && *value >= 0 && *value <= kMost)
+        into = static_cast<T>(*value);
+      else
+        fail(name_ + "." + key, fmt::format("must be a whole number between 0 and {}", kMost));
+      table_->erase(key);
+    }
+  }
+
+ private:
+  toml::node* find(const char* key) { return table_ ? table_->get(key) : nullptr; }
+  void fail(const std::string& where, const std::string& why) {
+    if (error_.empty()) error_ = where + ": " + why;
+  }
+
+  std::string name_;
+  std::string& error_;
+  toml::table* table_ = nullptr;
+};
+
+void read(toml::table& root, EngineConfig& config, std::string& error) {
+  {
+    Section section(root, "engine", error);
+    section.take("name", config.engine.name);
+    section.take("shards", config.engine.shards);
+    section.take("data_dir", config.engine.data_dir);
+    section.take("calls_max", config.engine.calls_max);
+  }
+  {
+    Section section(root, "sip", error);
+    section.take("address", config.sip.address);
+    section.take("port", config.sip.port);
+    section.take("advertised", config.sip.advertised);
+    section.take("realm", config.sip.realm);
+  }
+  {
+    Section section(root, "rtp", error);
+    section.take("address", config.rtp.address);
+    section.take("advertised", config.rtp.advertised);
+    section.take("port_min", config.rtp.port_min);
+    section.take("port_max", config.rtp.port_max);
+  }
+  {
+    Section section(root, "io", error);
+    section.take("back_end", config.io.back_end);
+  }
+  {
+    Section section(root, "link", error);
+    section.take("listen", config.link.listen);
+    section.take("certificate", config.link.certificate);
+    section.take("key", config.link.key);
+    section.take("ca", config.link.ca);
+  }
+  {
+    Section section(root, "record", error);
+    section.take("blocks", config.record.blocks);
+  }
+  for (auto&& [key, value] : root) {
+    static constexpr std::string_view kKnown[] = {"engine", "sip", "rtp", "io", "link", "record"};
+    if (error.empty() && std::ranges::find(kKnown, key.str()) == std::end(kKnown))
+      error = std::string(key.str()) + ": unknown section";
+  }
+}
+
+bool is_address(const std::string& text) { return Endpoint::parse(text, 0).has_value(); }
+
+}  // namespace
+
+Result<EngineConfig, std::string> parse_config(const std::string& text) {
+  EngineConfig config;
+  std::string error;
+  try {
+    toml::table root = toml::parse(text);
+    read(root, config, error);
+  } catch (const toml::parse_error& fault) {
+    return fmt::format("line {}: {}", fault.source().begin.line, fault.description());
+  }
+  if (error.empty()) error = config.fault();
+  if (!error.empty()) return error;
+  return config;
+}
+
+std::string EngineConfig::fault() const {
+  if (engine.name.empty()) return "engine.name: empty";
+  if (engine.shards < 1 || engine.shards > 64) return "engine.shards: must be 1 to 64";
+  if (engine.data_dir.empty()) return "engine.data_dir: empty";
+  if (engine.calls_max < 1 || engine.calls_max > 100'000) return "engine.calls_max: must be 1 to 100000";
+  if (!is_address(sip.address)) return "sip.address: not an IP address";
+  if (!sip.advertised.empty() && !is_address(sip.advertised)) return "sip.advertised: not an IP address";
+  const bool is_any = Endpoint::parse(sip.address, 0)->is_unspecified();
+  if (is_any && sip.advertised.empty()) return "sip.advertised: needed when sip.address is every address";
+  if (sip.port == 0 && engine.shards > 1) return "sip.port: must be given when there are several shards";
+  if (!rtp.address.empty() && !is_address(rtp.address)) return "rtp.address: not an IP address";
+  if (!rtp.advertised.empty() && !is_address(rtp.advertised)) return "rtp.advertised: not an IP address";
+  if (rtp.port_min < 1024) return "rtp.port_min: must be 1024 or more";
+  if (rtp.port_max <= rtp.port_min) return "rtp.port_max: must be above port_min";
+  if ((rtp.port_max - rtp.port_min + 1u) / 2 < engine.calls_max)
+    return "rtp.port_max: too few ports: two are needed for each of engine.calls_max";
+  if (io.back_end != "auto" && io.back_end != "uring" && io.back_end != "mmsg")
+    return "io.back_end: must be auto, uring or mmsg";
+  if (!link.listen.empty() && !link.listen.starts_with("unix:") && !link.listen.starts_with("tcp:"))
+    return "link.listen: must begin with unix: or tcp:";
+  if (link.listen.starts_with("tcp:") && (link.certificate.empty() || link.key.empty() || link.ca.empty()))
+    return "link.certificate: a TCP link needs certificate, key and ca";
+  if (record.blocks < 4 * engine.shards) return "record.blocks: must be at least 4 for each shard";
+  return {};
+}
+
+}  // namespace carillon

@@ -1,0 +1,48 @@
+#pragma once
+// What the operator says in the engine's configuration file (TOML). Plain struct, defaults, a reason beside each.
+
+#include <cstdint>
+#include <string>
+
+#include "engine/base/result.h"
+
+namespace carillon {
+
+struct EngineConfig {
+  struct Engine {
+    std::string name = "engine";
+    std::uint32_t shards = 1;        ///< threads that carry calls; one per core, less one for the kernel's work
+    std::string data_dir = "data";   ///< journal, prompts and recordings
+    std::uint32_t calls_max = 2000;  ///< legs in all; pools are made for them at start
+  } engine;
+  struct Sip {
+    std::string address = "127.0.0.1";  ///< loopback until someone decides otherwise
+    std::uint16_t port = 5060;          ///< 0: any (one shard only)
+    std::string advertised;             ///< in Via and Contact; empty: `address`
+    std::string realm = "carillon";     ///< of the registrar's challenges
+  } sip;
+  struct Rtp {
+    std::string address;                               ///< empty: SIP's
+    std::string advertised;                            ///< in SDP; empty: SIP's advertised address
+    std::uint16_t port_min = 20000, port_max = 29999;  ///< shared out among the shards
+  } rtp;
+  struct Io {
+    std::string back_end = "auto";  ///< auto, uring, mmsg
+  } io;
+  struct Link {
+    std::string listen;                ///< "unix:PATH" or "tcp:IP:PORT"; empty: unix:DATA_DIR/engine.sock
+    std::string certificate, key, ca;  ///< PEM files; TCP only, where both sides must show one
+  } link;
+  struct Record {
+    std::uint32_t blocks = 1024;  ///< 32 KiB each, shared out among the shards
+  } record;
+
+  /// The first fault as "field: reason", or empty.
+  std::string fault() const;
+};
+
+/// Reads TOML text. The error is one line for the operator: "rtp.port_min: not a whole number between 0 and 65535".
+/// An unknown key is an error too: a misspelt limit must not be silently without effect.
+Result<EngineConfig, std::string> parse_config(const std::string& toml);
+
+}  // namespace carillon
