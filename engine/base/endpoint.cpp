@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/base/check.h"
 
 namespace carillon {
@@ -16,12 +18,13 @@ Endpoint Endpoint::v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8
 
 std::optional<Endpoint> Endpoint::parse(std::string_view address, std::uint16_t port) {
   if (address.size() >= INET6_ADDRSTRLEN) return std::nullopt;
-  const std::string terminated(address);
+  std::array<char, INET6_ADDRSTRLEN> terminated{};  // no std::string: shards parse addresses and do not allocate
+  std::copy(address.begin(), address.end(), terminated.begin());
   Endpoint endpoint;
   endpoint.port = port;
-  if (inet_pton(AF_INET, terminated.c_str(), endpoint.address.data()) == 1) return endpoint;
+  if (inet_pton(AF_INET, terminated.data(), endpoint.address.data()) == 1) return endpoint;
   endpoint.is_v6 = true;
-  if (inet_pton(AF_INET6, terminated.c_str(), endpoint.address.data()) == 1) return endpoint;
+  if (inet_pton(AF_INET6, terminated.data(), endpoint.address.data()) == 1) return endpoint;
   return std::nullopt;
 }
 
