@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string_view>
 
 #include "engine/base/check.h"
@@ -33,6 +35,8 @@ std::string_view name(ParseError error);
 template <class T, std::size_t kMax>
 class Bounded {
  public:
+  using value_type = T;
+  using const_iterator = const T*;
   bool push(const T& value) {
     if (size_ == kMax) return false;
     items_[size_++] = value;
@@ -43,6 +47,10 @@ class Bounded {
   const T& operator[](std::size_t at) const {
     CHECK(at < size_);
     return items_[at];
+  }
+  T& back() {
+    CHECK(size_ != 0);
+    return items_[size_ - 1];
   }
   const T* begin() const { return items_.data(); }
   const T* end() const { return items_.data() + size_; }
@@ -89,7 +97,8 @@ struct Session {
 
   /// The first attribute of that name in the media section, or at session level, or null.
   const Attribute* find(const Media& media, std::string_view name) const;
-  const Attribute* find(std::string_view name) const;
+  std::span<const Attribute> of(const Media& media) const;
+  std::span<const Attribute> own() const;  ///< those at session level
 };
 
 /// Reads a description (RFC 8866 §5, §9), lines ended by CRLF, LF or CR. Lines that we have no use for (i, u, e, p, b,
@@ -98,5 +107,16 @@ struct Session {
 /// text     one SIP body, untrusted; must outlive the Session
 /// cost     no allocation; linear in the text
 Result<Session, ParseError> parse(std::string_view text);
+
+/// Writes what the Session holds, lines ended by CRLF; what parse skips is not there to write. Empty when it does not
+/// fit. Reading the result back gives the same Session.
+std::string_view write(const Session& session, std::span<char> out);
+
+/// "a=name:value" read on: the number before the first blank, and what follows. Empty when there is none up to 65535.
+struct Numbered {
+  std::uint16_t number = 0;
+  std::string_view rest;
+};
+std::optional<Numbered> numbered(std::string_view value);
 
 }  // namespace carillon::sdp
