@@ -1,0 +1,136 @@
+#include "media/codec/g711.h"
+
+#include <algorithm>
+#include <array>
+
+#include "engine/base/check.h"
+
+namespace carillon::media {
+namespace {
+
+// G.711 numbers the magnitudes of each law 0..127 from quiet to loud; a code is that number with the sign in bit 7 and
+// bits inverted: all of them in µ-law, the even ones in A-law.
+constexpr std::uint8_t kUlawInvert = 0xFF;
+constexpr std::uint8_t kAlawInvert = 0xD5;
+
+constexpr int top_bit(unsigned value) {
+  int bit = -1;
+  for (; value != 0; value >>= 1) ++bit;
+  return bit;
+}
+
+constexpr std::uint8_t ulaw_code(int sample) {
+  const std::uint8_t sign = sample < 0 ? 0x80 : 0;
+  const int magnitude = std::min((sample < 0 ? -sample : sample) + 132, 32767);  // 132: G.711's bias of 33, times 4
+  const int segment = top_bit(static_cast<unsigned>(magnitude)) - 7;
+  const int number = segment << 4 | (magnitude >> (segment + 3) & 0x0F);
+  return static_cast<std::uint8_t>((number | sign) ^ kUlawInvert);
+}
+
+constexpr std::int16_t ulaw_sample(std::uint8_t code) {
+  const int number = (code ^ kUlawInvert) & 0x7F;
+  const int magnitude = ((((number & 0x0F) << 3) + 132) << (number >> 4)) - 132;
+  return static_cast<std::int16_t>(code & 0x80 ? magnitude : -magnitude);
+}
+
+constexpr std::uint8_t alaw_code(int sample) {
+  const std::uint8_t sign = sample < 0 ? 0x80 : 0;
+  const int magnitude = sample < 0 ? ~sample : sample;
+  const int segment = std::max(top_bit(static_cast<unsigned>(magnitude)) - 7, 0);
+  const int number = segment << 4 | (magnitude >> (segment == 0 ? 4 : segment + 3) & 0x0F);
+  return static_cast<std::uint8_t>((number | sign) ^ kAlawInvert);
+}
+
+constexpr std::int16_t alaw_sample(std::uint8_t code) {
+  const int number = (code ^ kAlawInvert) & 0x7F;
+  const int segment = number >> 4;
+  const int step = ((number & 0x0F) << 4) + 8;
+  const int magnitude = segment == 0 ? step : (step + 256) << (segment - 1);
+  return static_cast<std::int16_t>(code & 0x80 ? magnitude : -magnitude);
+}
+
+// Table 3 of G.711: A-law number for each µ-law number; table 4: the other way.
+constexpr std::array<std::uint8_t, 128> kUlawToAlaw = {
+    0,   0,   1,   1,   2,   2,   3,   3,   4,   4,   5,   5,   6,   6,   7,   7,   8,   9,   10,  11,  12,  13,
+    14,  15,  16,  17,  18,  19,  20,  21,  22,  23,  24,  26,  28,  30,  32,  33,  34,  35,  36,  37,  38,  39,
+    40,  41,  42,  43,  45,  47,  48,  49,  50,  51,  52,  53,  54,  55,  56,  57,  58,  59,  60,  61,  63,  64,
+    65,  66,  67,  68,  69,  70,  71,  72,  73,  74,  75,  76,  77,  78,  79,  81,  82,  83,  84,  85,  86,  87,
+    88,  89,  90,  91,  92,  93,  94,  95,  96,  97,  98,  99,  100, 101, 102, 103, 104, 105, 106, 107, 108, 109,
+    110, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121, 122, 123, 124, 125, 126, 127};
+constexpr std::array<std::uint8_t, 128> kAlawToUlaw = {
+    1,   3,   5,   7,   9,   11,  13,  15,  16,  17,  18,  19,  20,  21,  22,  23,  24,  25,  26,  27,  28,  29,
+    30,  31,  32,  32,  33,  33,  34,  34,  35,  35,  36,  37,  38,  39,  40,  41,  42,  43,  44,  45,  46,  47,
+    48,  48,  49,  49,  50,  51,  52,  53,  54,  55,  56,  57,  58,  59,  60,  61,  62,  63,  64,  64,  65,  66,
+    67,  68,  69,  70,  71,  72,  73,  74,  75,  76,  77,  78,  79,  80,  80,  81,  82,  83,  84,  85,  86,  87,
+    88,  89,  90,  91,  92,  93,  94,  95,  96,  97,  98,  99,  100, 101, 102, 103, 104, 105, 106, 107, 108, 109,
+    110, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121, 122, 123, 124, 125, 126, 127};
+
+// One entry per step of the law's input resolution. µ-law is symmetric about 0 and has a code for each sign of the
+// step around it: 14 bits of magnitude, negative ones shifted by one. A-law is symmetric about -1/2: 12 bits.
+constexpr std::size_t ulaw_index(int sample) {
+  return static_cast<std::size_t>(((sample + (sample >> 31)) >> 2) + 8193);
+}
+constexpr std::size_t alaw_index(int sample) { return static_cast<std::size_t>((sample >> 4) + 2048); }
+
+template <std::size_t kSize, auto kIndex, auto kCode>
+constexpr auto encode_table() {
+  std::array<std::byte, kSize> table{};
+  for (int sample = -32768; sample <= 32767; ++sample) table[kIndex(sample)] = std::byte{kCode(sample)};
+  return table;
+}
+
+template <auto kSample>
+constexpr auto decode_table() {
+  std::array<std::int16_t, 256> table{};
+  for (int code = 0; code < 256; ++code)
+    table[static_cast<std::size_t>(code)] = kSample(static_cast<std::uint8_t>(code));
+  return table;
+}
+
+constexpr auto transcode_table(const std::array<std::uint8_t, 128>& numbers, std::uint8_t from, std::uint8_t to) {
+  std::array<std::byte, 256> table{};
+  for (int code = 0; code < 256; ++code) {
+    const int bits = code ^ from;
+    table[static_cast<std::size_t>(code)] =
+        std::byte(static_cast<std::uint8_t>((numbers[static_cast<std::size_t>(bits & 0x7F)] | (bits & 0x80)) ^ to));
+  }
+  return table;
+}
+
+constexpr auto kUlawCodes = encode_table<16385, ulaw_index, ulaw_code>();
+constexpr auto kAlawCodes = encode_table<4096, alaw_index, alaw_code>();
+constexpr auto kUlawSamples = decode_table<ulaw_sample>();
+constexpr auto kAlawSamples = decode_table<alaw_sample>();
+constexpr auto kUlawAsAlaw = transcode_table(kUlawToAlaw, kUlawInvert, kAlawInvert);
+constexpr auto kAlawAsUlaw = transcode_table(kAlawToUlaw, kAlawInvert, kUlawInvert);
+
+static_assert(kUlawCodes[ulaw_index(0)] == silence(Codec::kPcmu));
+static_assert(kAlawCodes[alaw_index(0)] == silence(Codec::kPcma));
+
+}  // namespace
+
+void encode(Codec codec, std::span<const std::int16_t> in, ByteSpan out) {
+  CHECK(in.size() == out.size());
+  if (codec == Codec::kPcmu)
+    for (std::size_t i = 0; i < in.size(); ++i) out[i] = kUlawCodes[ulaw_index(in[i])];
+  else
+    for (std::size_t i = 0; i < in.size(); ++i) out[i] = kAlawCodes[alaw_index(in[i])];
+}
+
+void decode(Codec codec, ByteView in, std::span<std::int16_t> out) {
+  CHECK(in.size() == out.size());
+  const auto& table = codec == Codec::kPcmu ? kUlawSamples : kAlawSamples;
+  for (std::size_t i = 0; i < in.size(); ++i) out[i] = table[static_cast<std::uint8_t>(in[i])];
+}
+
+void transcode(Codec from, Codec to, ByteView in, ByteSpan out) {
+  CHECK(in.size() == out.size());
+  if (from == to) {
+    std::copy(in.begin(), in.end(), out.begin());
+    return;
+  }
+  const auto& table = from == Codec::kPcmu ? kUlawAsAlaw : kAlawAsUlaw;
+  for (std::size_t i = 0; i < in.size(); ++i) out[i] = table[static_cast<std::uint8_t>(in[i])];
+}
+
+}  // namespace carillon::media
