@@ -1,8 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
+#include "media/detect/beep.h"
 #include "media/detect/verdict.h"
+#include "media/detect/voice.h"
 #include "media/tone/detector.h"
 #include "media/tone/spectrum.h"
 
@@ -11,13 +14,15 @@ namespace carillon::media {
 /// Hears who answered: a person, a machine and its beep, a fax, a tone or nothing. This first detector goes by energy
 /// relative to a tracked noise floor and by timing; better ones keep this face.
 ///
-///   listening ──► early verdict ⇄ … ──► final verdict ──(machine, wait_for_beep)──► kBeep ──► done
+///   early media ──answered()──► listening ──final verdict──► done
+///                                   └──machine, wait_for_beep──► greeting ──kBeep──► done
 ///
 /// The clock of speech starts at its onset, so silence after answer counts for nothing. A person is a short utterance
-/// followed by silence, a machine speaks on; nothing said by `decide_by` is kSilence, speech undecided by then is
-/// kNotSure. Tones come from ToneDetector. With `early_media`, only tones are judged until `answered()`.
+/// followed by silence, a machine speaks on (or beeps); nothing said by `decide_by` is kSilence, speech undecided by
+/// then is kNotSure. Tones come from ToneDetector. With `early_media` only tones are judged until `answered()`, each
+/// kind told once, never final. While a beep sounds an early kBeep is told; the final one comes when it has ended.
 ///
-/// Cost: below 2 µs per frame (the spectrum is most of it); no allocation; about 2.5 KiB.
+/// Cost: below 2 µs per frame, most of it the spectrum; no allocation; below 3 KiB.
 class Detector {
  public:
   explicit Detector(const DetectConfig& config = {});
@@ -28,8 +33,7 @@ class Detector {
   void feed(FrameView frame);
   /// 20 ms that never came or were concealed: time passes, nothing is learnt.
   void feed_lost();
-  /// News since last asked. At most one early, one final and one kBeep wait to be asked for: asked after every frame,
-  /// none is missed.
+  /// News since last asked; the newest only. Asked after every frame, none is missed.
   std::optional<Verdict> news();
   /// Nothing more will come: stop feeding.
   bool done() const { return phase_ == Phase::kDone; }
@@ -37,10 +41,24 @@ class Detector {
  private:
   enum class Phase : std::uint8_t { kEarlyMedia, kListening, kGreeting, kDone };
 
+  void judge_tone(const ToneHeard& tone);
+  void judge_speech();
+  void judge_greeting();
+  void judge_time();
+  void settle(Heard heard, double confidence, std::string_view why);
+  void tell(Heard heard, double confidence, bool is_final, std::string_view why);
+  double seconds_since_answer() const { return static_cast<double>(frames_ - answer_) * 0.02; }
+
   DetectConfig config_;
-  Phase phase_ = Phase::kListening;
+  Phase phase_;
+  std::uint32_t frames_ = 0, answer_ = 0, greeting_ = 0;  // frames: all, at answer, at the machine verdict
+  std::uint32_t early_tones_ = 0;                         // bit per Heard told in early media
+  std::optional<Heard> early_;                            // the early verdict that stands
   SpectrumMeter meter_;
   ToneDetector tones_;
+  VoiceMeter voice_;
+  BeepDetector beep_;
+  std::optional<BeepHeard> beep_news_;  // of this frame
   std::optional<Verdict> news_;
 };
 
