@@ -73,7 +73,8 @@ class SimNetwork {
   Result<Endpoint, IoError> bind(SimPort& port, SocketId socket, const Endpoint& local, bool shared);
   void unbind(SimPort& port, SocketId socket, const Endpoint& local);
   void send(const Endpoint& from, const Endpoint& to, ByteView head, ByteView body);
-  void launch(Flight flight, bool keeps_order);
+  enum class Way : std::uint8_t { kInOrder, kOwn, kHeld };
+  void launch(Flight flight, Way way);
   const Bound* find(const Endpoint& from, const Endpoint& to) const;
 
   Random random_;
