@@ -48,16 +48,16 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-// The first line decides; it is kept aside until it is whole (or 64 KiB, or the end).
+// The bytes before the first line feed decide, 64 KiB of them at most; they are kept aside until they are there.
 void CsvReader::choose_delimiter(bool at_end) {
   constexpr std::size_t kHeadMax = 64 * 1024;
-  if (!at_end && head_.size() < kHeadMax && head_.find('\n') == std::string::npos) return;
+  const std::size_t line_end = head_.find('\n');
+  if (!at_end && head_.size() < kHeadMax && line_end == std::string::npos) return;
   constexpr std::array<char, 4> kCandidates = {',', ';', '\t', '|'};
   std::array<std::size_t, 4> counts{};
   bool in_quotes = false;
-  for (const char c : head_) {
+  for (const char c : std::string_view(head_).substr(0, std::min(line_end, kHeadMax))) {
     if (c == '"') in_quotes = !in_quotes;
-    if (c == '\n' && !in_quotes) break;
     for (std::size_t i = 0; i < kCandidates.size(); ++i) counts[i] += !in_quotes && c == kCandidates[i];
   }
   const auto best = std::ranges::max_element(counts);
@@ -98,10 +98,8 @@ void CsvReader::take(char c) {
     if (c == '\n') ++line_;
     if (c == '"') {
       state_ = State::kQuoteInQuoted;
-    } else if (field_.size() >= limits_.field_max) {
-      fail(CsvError::kFieldTooLong);
     } else {
-      field_ += c;
+      append(c);
     }
     return;
   }
@@ -120,19 +118,24 @@ void CsvReader::take(char c) {
       state_ = State::kQuoted;
       was_quoted_ = true;
     } else if (state_ == State::kQuoteInQuoted) {
-      field_ += '"';
       state_ = State::kQuoted;
+      append('"');
     } else {
       fail(CsvError::kTextAfterQuote);
     }
   } else if (state_ == State::kQuoteInQuoted) {
     fail(CsvError::kTextAfterQuote);
-  } else if (field_.size() >= limits_.field_max) {
-    fail(CsvError::kFieldTooLong);
   } else {
-    field_ += c;
     state_ = State::kPlain;
+    append(c);
   }
+}
+
+void CsvReader::append(char c) {
+  if (field_.size() < limits_.field_max)
+    field_ += c;
+  else
+    fail(CsvError::kFieldTooLong);
 }
 
 void CsvReader::fail(CsvError error) {

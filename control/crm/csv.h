@@ -47,6 +47,7 @@ class CsvReader {
  private:
   enum class State : std::uint8_t { kFieldStart, kPlain, kQuoted, kQuoteInQuoted, kSkipLine };
   void take(char c);
+  void append(char c);
   void end_field();
   void end_row();
   void fail(CsvError error);
