@@ -49,12 +49,12 @@ struct JitterCounters {
 /// Duplicates must have been dropped before (Reception does it). Cost: no allocation; one copy of the payload.
 class JitterBuffer {
  public:
-  enum class Taken : std::uint8_t { kTaken, kLate, kTooLong, kTooFar, kProbation };
+  enum class Taken : std::uint8_t { kTaken, kLate, kTooLong, kProbation };
 
   explicit JitterBuffer(const JitterConfig& config = {});
 
   /// Forgets all audio; the next packet starts afresh (new SSRC, re-INVITE).
-  void restart();
+  void restart() { is_started_ = false; }
   /// One packet. kProbation: its timestamp jumped; it counts only when the next one follows it.
   Taken push(const Packet& packet, Codec codec, TimePoint now);
   /// Silence was announced (comfort noise, digits instead of audio): what is missing from here on is not a loss.
@@ -64,49 +64,59 @@ class JitterBuffer {
 
   const JitterCounters& counters() const { return counters_; }
   /// Delay that is aimed at now.
-  Duration delay() const { return delay_ticks_ * kTick; }
+  Duration delay() const { return delay_ * kTick; }
   /// Audio that waits in the buffer.
   Frames waiting() const;
 
  private:
-  static constexpr std::uint32_t kSlots = 15;
+  static constexpr std::uint8_t kSlots = 15;
   static constexpr std::int32_t kRing = kSlots * kFrameSamples;
-  static constexpr std::uint32_t kBuckets = 24;  // of 10 ms lateness
-  static constexpr Duration kTick = 125us;
+  static constexpr std::size_t kBuckets = 24;  // of 10 ms lateness
+  static constexpr Duration kTick = 125us;     // of the 8 kHz clock
 
-  static std::uint32_t ticks_of(TimePoint now) { return static_cast<std::uint32_t>(now.time_since_epoch() / kTick); }
-  void start(const Packet& packet, std::uint32_t arrival);
-  bool is_jump(const Packet& packet, std::int32_t transit) const;
-  Taken place(const Packet& packet, std::uint32_t arrival);
+  void start(const Packet& packet, Codec codec, std::uint32_t arrival);
+  bool is_jump(std::uint32_t transit) const;
+  Taken leap(const Packet& packet, Codec codec, std::uint32_t arrival);
+  void note_transit(std::uint32_t transit, std::uint32_t arrival);
+  std::int32_t chosen_delay() const;
+  Taken place(const Packet& packet, std::uint32_t transit);
+  bool make_room(std::int32_t end);
+  bool rewind(std::int32_t late, std::uint32_t transit);
   void copy(std::int32_t ahead, ByteView payload);
-  void note_lateness(std::int32_t transit);
-  void choose_delay();
-  bool rewind(std::int32_t late, std::int32_t length);
-  void shift(std::uint32_t now_ticks);
-  void drop_slot();
-  void clear_slot(std::uint32_t slot);
-  bool is_slot_soft(std::uint32_t slot) const;
+
+  std::int32_t lag(TimePoint now) const;
+  void shrink(std::int32_t& lag);
+  bool stretches(std::int32_t lag) const;
+  Frame missing();
+  void skip(std::int32_t frames);
+  void step(std::int32_t frames);
+  void clear(std::uint8_t slot);
+  bool is_soft(std::uint8_t slot) const;
+  std::byte silence() const { return codec_ == Codec::kPcmu ? std::byte{0xFF} : std::byte{0xD5}; }
 
   // what every push and pop touches
   bool is_started_ = false;
+  bool is_playing_ = false;  // the first frame since the start has come to its time
   bool is_quiet_ = true;
   bool is_fixed_ = false;
   Codec codec_ = Codec::kPcmu;
-  std::uint8_t head_ = 0;        // slot that is played next
-  std::uint8_t stale_ = kSlots;  // slot handed out by the last pop, to be cleared by the next
-  std::uint8_t misses_ = 0;      // pops since the last audio, saturating
+  std::uint8_t head_ = 0;       // slot that is played next
+  std::uint8_t lent_ = kSlots;  // slot that the last pop handed out; kSlots: none
+  std::uint8_t misses_ = 0;     // pops since the last audio, saturating
+  std::uint8_t late_run_ = 0;   // late packets in a row
   std::uint8_t since_shift_ = 0;
-  RtpTime play_;               // time of the first sample in head_
-  RtpTime end_;                // one past the newest sample
-  std::int32_t base_ = 0;      // least transit (arrival - time) of this and the last window
-  std::int32_t base_now_ = 0;  // least transit of the window that runs
+  std::uint16_t gap_ = 0;  // ticks before play_ that were not played, saturating
+  RtpTime play_;           // time of the first sample in head_
+  RtpTime end_;            // one past the newest sample
+  // transit is arrival minus time, in ticks modulo 2^32: only distances have meaning
+  std::uint32_t base_ = 0;      // the least of this window and the last
+  std::uint32_t base_now_ = 0;  // the least of the window that runs
   std::uint32_t window_start_ = 0;
-  std::int32_t delay_ticks_ = 0, delay_min_ = 0, delay_max_ = 0;
-  std::uint16_t gap_samples_ = 0;
+  std::int32_t delay_ = 0, delay_min_ = 0, delay_max_ = 0;
   // a packet whose timestamp jumped waits for its successor
   bool has_probation_ = false;
   std::uint16_t probation_sequence_ = 0;
-  RtpTime probation_end_;
+  RtpTime probation_time_;
 
   JitterCounters counters_;
   std::uint16_t lateness_count_ = 0;

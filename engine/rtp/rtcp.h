@@ -68,18 +68,20 @@ class Reception {
   Seen receive(std::uint16_t sequence, RtpTime time, bool clocked, TimePoint now);
 
   std::uint64_t received() const { return received_; }
-  std::int64_t lost() const;                             ///< expected - received; negative with duplicates on the way
+  std::int64_t lost() const;                             ///< expected - received; duplicates do not count
   std::uint32_t jitter() const { return jitter_ >> 4; }  ///< ticks
   std::uint32_t highest() const { return cycles_ | newest_; }
   /// The block for the next report; starts a new interval of fraction_lost.
   ReportBlock report(std::uint32_t ssrc);
 
  private:
+  void clock(RtpTime time, TimePoint now);
+
   std::uint64_t window_ = 0;  // bit i: newest_ - i was seen
   std::uint32_t cycles_ = 0, first_ = 0, received_ = 0;
   std::uint32_t expected_prior_ = 0, received_prior_ = 0;
   std::uint32_t jitter_ = 0;  // scaled by 16
-  std::int32_t transit_ = 0;
+  std::uint32_t transit_ = 0;
   std::uint32_t jump_next_ = 0x10000;  // A.1 bad_seq
   std::uint16_t newest_ = 0;
   bool is_started_ = false, has_transit_ = false;

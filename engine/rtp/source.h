@@ -27,8 +27,10 @@ class Source {
     kForeign,  ///< drop and count
   };
 
-  /// A new agreement. Keeps the lock where address, port and NAT mark are the same, but lets the SSRC change once.
-  void configure(const Endpoint& sdp, bool behind_nat);
+  /// A new agreement. Where address, port and NAT mark are the same the lock stays, but within the next 2 s port or
+  /// SSRC may change once (the 2xx after early media comes from another machine). An unspecified address is old-style
+  /// hold: nobody new can start.
+  void configure(const Endpoint& sdp, bool behind_nat, TimePoint now);
   Verdict judge(const Endpoint& from, std::uint32_t ssrc, TimePoint now);
   /// RTCP: from where SDP says, or, behind NAT, from the address that sends us RTP.
   bool takes_rtcp(const Endpoint& from, const Endpoint& sdp_rtcp) const;
@@ -49,11 +51,10 @@ class Source {
   Endpoint sdp_, source_;
   State state_ = State::kWaiting;
   bool behind_nat_ = false;
-  bool is_learned_ = false;      // source_ is another endpoint than SDP's
-  bool may_change_ssrc_ = true;  // since configure()
-  std::uint8_t packets_ = 0;     // seen while learning
+  bool is_learned_ = false;   // source_ is another endpoint than SDP's
+  std::uint8_t packets_ = 0;  // accepted while learning
   std::uint32_t ssrc_ = 0;
-  TimePoint first_{}, last_{};
+  TimePoint first_{}, last_{}, changes_until_{};
 };
 
 }  // namespace carillon::rtp

@@ -44,7 +44,7 @@ enum class Drop : std::uint8_t {
   kDuplicate,
   kLate,     ///< after its time had been played
   kTooLong,  ///< more than kPayloadMax bytes, or none
-  kTooFar,   ///< a timestamp out of the buffer's reach
+  kTooFar,   ///< a sequence number or timestamp that leapt; taken when the next packet follows it
 };
 inline constexpr int kDrops = 9;
 std::string_view name(Drop drop);
@@ -54,7 +54,7 @@ struct Outcome {
   Kind kind = Kind::kDropped;
   Drop drop = Drop::kNone;
   bool is_first = false;  ///< the first packet of its source: early media has begun
-  DigitNews digits;       ///< begun and ended digits; also set on audio that shows that a digit is over
+  DigitNews digits = {};  ///< kDigit; an end may come with any kind, when the source changed
 };
 
 struct RtcpOutcome {
@@ -64,8 +64,8 @@ struct RtcpOutcome {
 
 /// The next 20 ms from the peer, and digits whose end was lost.
 struct Heard {
-  Frame frame;
-  DigitNews digits;
+  Frame frame = {};
+  DigitNews digits = {};
 };
 
 /// Same fields as a leg's statistics in CDRs and events.
@@ -89,7 +89,7 @@ class Stream {
   Heard pop(TimePoint now);
   /// The last packet that was accepted (RTP; held legs count too), or configure(): for media time-outs.
   TimePoint last_heard() const { return last_heard_; }
-  bool has_heard() const { return reception_.received() != 0; }
+  bool has_heard() const { return packets_in_past_ + reception_.received() != 0; }
 
   // ---- to the peer ----
   /// Where RTP and RTCP go now: what SDP says, or what was learned behind NAT.
@@ -112,7 +112,7 @@ class Stream {
   /// While is_sending_digits(), call once per beat instead of head(). The packet to send, or empty in a pause.
   ByteView digit_packet(std::span<std::byte, kDigitPacketSize> out, TimePoint now);
 
-  bool rtcp_due(TimePoint now) const { return now >= rtcp_at_; }
+  bool rtcp_due(TimePoint now) const { return now >= rtcp_at_ && config_.remote_rtcp.port != 0; }
   /// The report that is due (or a BYE that ends all), and draws the time of the next.
   ByteView write_rtcp(std::span<std::byte, kRtcpMax> out, TimePoint now, WallTime wall, bool bye = false);
 
@@ -123,10 +123,13 @@ class Stream {
   std::uint32_t ssrc() const { return ssrc_; }
 
  private:
-  Outcome drop(Drop reason);
+  Outcome take(const Packet& packet, TimePoint now);
   Outcome audio(const Packet& packet, Codec codec, TimePoint now);
-  void advance(TimePoint now, bool is_speech_start);
-  void note_round_trip(const ReportBlock& block, TimePoint now);
+  Outcome drop(Drop reason);
+  DigitNews change_source();
+  void note_block(const ReportBlock& block, TimePoint now);
+  void catch_up(TimePoint now);
+  Duration report_interval();
 
   // per packet in
   StreamConfig config_;
@@ -139,6 +142,7 @@ class Stream {
   // per frame out
   std::uint32_t ssrc_;
   std::uint16_t sequence_;
+  bool is_configured_ = false, has_anchor_ = false;
   bool starts_speech_ = true;  // the next audio packet carries the marker and catches up with the clock
   RtpTime next_time_;          // of the next frame
   RtpTime anchor_time_;        // media time at anchor_
@@ -153,6 +157,7 @@ class Stream {
   TimePoint sent_report_at_{};
   std::uint32_t heard_report_ = 0;  // LSR that we will name
   TimePoint heard_report_at_{};
+  Endpoint heard_rtcp_;                                // behind NAT
   std::uint64_t packets_in_past_ = 0, lost_past_ = 0;  // of sources before this one
   std::uint32_t remote_lost_ = 0, remote_jitter_ = 0, round_trip_us_ = 0;
   std::array<char, 16> cname_;

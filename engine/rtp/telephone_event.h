@@ -44,16 +44,21 @@ class EventReceiver {
   DigitNews receive(const Packet& packet, TimePoint now);
   /// Call about every 20 ms.
   DigitNews tick(TimePoint now);
+  /// The sender is gone: a key that is down is up.
+  DigitNews release() { return digit_ != 0 ? finish() : DigitNews{}; }
   bool is_pressed() const { return digit_ != 0; }
 
  private:
   DigitNews finish();
+  DigitNews begin(char digit, const Packet& packet, const EventPayload& event, TimePoint now);
+  bool is_repetition(RtpTime time) const;
+  bool is_continuation(char digit, const Packet& packet, const EventPayload& event) const;
 
-  char digit_ = 0;
+  char digit_ = 0;  // 0: no key is down
   bool has_last_ = false;
-  RtpTime start_, last_;        // timestamps of the running and of the newest finished event
-  std::uint32_t duration_ = 0;  // ticks, long events added up
-  std::uint16_t segment_ = 0;   // duration in the running segment
+  std::uint16_t segment_ = 0;   // ticks in the running segment
+  std::uint32_t segments_ = 0;  // ticks of the segments before it (RFC 4733 §2.5.1.3)
+  RtpTime start_, last_;        // of the running segment; of the event finished last
   TimePoint heard_{};
 };
 
@@ -61,12 +66,12 @@ class EventReceiver {
 class EventSender {
  public:
   static constexpr std::size_t kQueueMax = 32;
-  static constexpr Duration kPause = 60ms;
 
   /// Appends digits; false (and nothing appended) when one is no digit or the queue would overflow. `each` is rounded
   /// up to beats, 40 ms–6 s.
   bool queue(std::string_view digits, Duration each);
-  bool is_active() const { return count_ != 0 || beats_ != 0; }
+  bool is_active() const { return count_ != 0; }
+  /// Lets the key up now (its end is still sent) and forgets what waits.
   void stop();
 
   struct Beat {
@@ -79,10 +84,19 @@ class EventSender {
   Beat next(RtpTime now_time);
 
  private:
-  std::array<std::uint8_t, kQueueMax> events_{};
-  std::array<std::uint16_t, kQueueMax> lengths_{};  // beats with the key down
+  static constexpr int kEndBeats = 3;    // RFC 4733 §2.5.1.4: the end is sent three times
+  static constexpr int kPauseBeats = 1;  // so a key stays up for 80 ms; receivers want 40 or more
+  static constexpr std::uint8_t kVolume = 10;
+
+  struct Waiting {
+    std::uint8_t event = 0;
+    std::uint16_t beats_down = 0;
+  };
+  Waiting& front() { return queue_[first_]; }
+
+  std::array<Waiting, kQueueMax> queue_{};
   std::uint8_t first_ = 0, count_ = 0;
-  std::uint16_t beats_ = 0;  // beats done of the event that runs, end packets and pause included
+  std::uint16_t beats_ = 0;  // done of the event that runs, end packets and pause included
   RtpTime start_;
 };
 
