@@ -1,0 +1,69 @@
+#pragma once
+// The agents' phones: who they are, whether a request proves to be theirs, where they are reached.
+
+#include <string>
+#include <unordered_map>
+
+#include "engine/sip/core.h"
+#include "engine/sip/index.h"
+
+namespace carillon::sip {
+
+struct Phone {
+  Handle self, timer;
+  FixedText<48> id;
+  FixedText<64> username;
+  HexDigest ha1_md5, ha1_sha256;
+  bool is_bound = false;
+  bool is_foreign = false;  ///< learned by another shard, which tells when it runs out
+  FixedText<320> contact;
+  FixedText<64> user_agent;
+  Endpoint destination;
+  TimePoint expires{};
+  FixedText<192> call_id;  ///< of the REGISTER that bound it here, with its CSeq (§10.3 step 7)
+  std::uint32_t cseq = 0;
+  FixedText<48> nonce;  ///< last nonce it used here, with its highest count
+  std::uint32_t nonce_count = 0;
+
+  Phone() {}
+};
+
+class Phones {
+ public:
+  explicit Phones(Core& core);
+
+  bool put(const EndpointConfig& config);
+  void remove(std::string_view id);
+  Phone* find(std::string_view id);
+  const Phone* find(std::string_view id) const { return const_cast<Phones*>(this)->find(id); }
+  Phone* find(Handle handle) { return pool_.find(handle); }
+  /// The phone that a registration placed exactly there.
+  bool is_at(const Endpoint& source) const;
+
+  enum class Verdict : std::uint8_t { kNone, kStale, kBad, kGood };
+  struct Proof {
+    Verdict verdict = Verdict::kNone;
+    Phone* phone = nullptr;  ///< kGood only
+  };
+  /// Does the request carry a digest of one of our phones? The same work for known and unknown users.
+  Proof prove(const Message& request, TimePoint now);
+  /// 401 with both algorithms.
+  void challenge(const Message& request, const Endpoint& from, bool is_stale, TimePoint now);
+
+  void bind(Phone& phone, std::string_view contact, const Endpoint& destination, Duration expires, TimePoint now);
+  void unbind(Phone& phone);
+
+ private:
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  using Names = std::unordered_map<std::string, Handle, TextHash, std::equal_to<>>;
+
+  Core& core_;
+  Pool<Phone> pool_;
+  Names by_id_, by_username_;
+  Index by_destination_;
+};
+
+}  // namespace carillon::sip
