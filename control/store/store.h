@@ -119,6 +119,7 @@ class Store {
   std::vector<CdrRow> cdrs(const std::string& project, std::int64_t after, std::size_t limit);
   std::optional<RecordingRow> recording(const std::string& project, const std::string& id);
   std::vector<RecordingRow> recordings(const std::string& project, const std::string& before, std::size_t limit);
+  std::optional<RecordingRow> recording_at(const std::string& engine, const std::string& path);
   std::vector<RecordingRow> recordings_in(const std::string& state);
   void keep_trace(const std::string& call, const std::string& text);
   std::optional<std::string> trace(const std::string& call);

@@ -70,6 +70,8 @@ void put_event(Database& database, const EventRow& event) {
 }
 
 void put_idempotency(Database& database, const IdempotencyRow& kept) {
+  database.execute("delete from idempotency where idem = :key and created_ms < :expired",
+                   {kept.key, kept.created_ms - 24 * 3600 * 1000});
   database.execute(
       "insert into idempotency (idem, project, body_digest, status, response, created_ms) values (:key, :project, "
       ":digest, :status, :response, :created)",
@@ -105,11 +107,7 @@ Result<std::monostate, StoreFault> Store::commit_intent(const CallRow& call, con
                                                         EventRow event) {
   try {
     writer_->commit([&](Database& database) {
-      if (kept) {
-        database.execute("delete from idempotency where idem = :key and created_ms < :expired",
-                         {kept->key, kept->created_ms - 24 * 3600 * 1000});
-        put_idempotency(database, *kept);
-      }
+      if (kept) put_idempotency(database, *kept);
       put_call(database, call);
       event.sequence = ++event_sequence_;
       put_event(database, event);
@@ -180,6 +178,14 @@ std::vector<CdrRow> Store::cdrs(const std::string& project, std::int64_t after, 
 std::optional<RecordingRow> Store::recording(const std::string& project, const std::string& id) {
   const auto rows = read(
       fmt::format("select {} from recordings where id = :id and project = :project", kRecordingColumns), {id, project});
+  if (rows.empty()) return std::nullopt;
+  return recording_of(rows[0]);
+}
+
+std::optional<RecordingRow> Store::recording_at(const std::string& engine, const std::string& path) {
+  const auto rows =
+      read(fmt::format("select {} from recordings where engine = :engine and path = :path", kRecordingColumns),
+           {engine, path});
   if (rows.empty()) return std::nullopt;
   return recording_of(rows[0]);
 }

@@ -284,6 +284,7 @@ boost::json::object struct_schema(boost::json::object& components) {
   each_member<T>([&]<class M>(std::string_view name, M T::*member) {
     (void)member;
     const Rule* rule = find_rule(rules, name);
+    if (rule != nullptr && rule->read_only && rule->write_only) return;  // ours alone
     properties[name] = schema<M>(components, rule);
     if (rule != nullptr && rule->required) required.emplace_back(name);
   });
