@@ -56,13 +56,12 @@ bool Carrier::is_authorised(const SipMessage& request, const Endpoint& source) {
   auto random = random_for(config_.seed, request.get("call-id"));
   const auto nonce = fmt::format("{:016x}", random.next());
   const bool as_proxy = request.method != "REGISTER" && random.below(2) == 0;
-  const bool with_sha = random.below(2) == 0;
   const auto credentials = request.get(as_proxy ? "proxy-authorization" : "authorization");
   if (!credentials.empty() && proves(credentials, *config_.require_auth, request.method, nonce)) return true;
   auto response = as_proxy ? response_to(request, 407, "Proxy Authentication Required", "carrier", source)
                            : response_to(request, 401, "Unauthorized", "carrier", source);
   const std::string name = as_proxy ? "proxy-authenticate" : "www-authenticate";
-  if (with_sha) response.add(name, challenge(kRealm, nonce, "SHA-256"));  // RFC 8760: MD5 beside it
+  if (config_.offers_sha256) response.add(name, challenge(kRealm, nonce, "SHA-256"));  // preferred first (RFC 8760)
   response.add(name, challenge(kRealm, nonce, "MD5"));
   sip_.send(response_address(request, source), write_sip(response));
   return false;

@@ -20,8 +20,9 @@ struct CarrierConfig {
   std::uint16_t rtp_min = 40000, rtp_max = 49999;
   std::uint64_t seed = 1;
   Options options;
-  std::optional<Login> require_auth;
-  std::vector<CallOrder> orders;  ///< calls to place, by time
+  std::optional<Login> require_auth;  ///< challenges with 401 or 407, by Call-ID
+  bool offers_sha256 = false;         ///< above MD5
+  std::vector<CallOrder> orders;      ///< calls to place, by time
   std::optional<Duration> exit_after;
 };
 

@@ -44,6 +44,7 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--expect", a.expect, "NAME=FILE.wav: a message to listen for; repeatable");
   app.add_option("--answer-delay", a.answer_delay, "MIN-MAX milliseconds of ringing instead of 2-8 s");
   app.add_option("--require-auth", a.require_auth, "USER:PASSWORD: challenge INVITE and REGISTER");
+  app.add_flag("--auth-sha256", a.config.offers_sha256, "challenge with SHA-256 above MD5");
   app.add_option("--opt-out-rate", a.config.options.opt_out_rate, "share of people who press 9");
   app.add_option("--press-one-rate", a.config.options.press_one_rate, "share of people who press 1");
   app.add_option("--early-hang-up-rate", a.config.options.early_hang_up_rate, "share of people gone within seconds");
