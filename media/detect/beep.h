@@ -16,7 +16,7 @@ struct BeepHeard {
 };
 
 /// A machine's beep: a pure track of 80..1500 ms at 380..2,700 Hz, steady or sweeping slowly, that is no digit. After
-/// 100 ms of quiet 100 ms of it are enough; straight after speech it must be purer and last 160 ms, for a sung or
+/// 100 ms of quiet 60 ms of it are enough; straight after speech it must be purer and last 160 ms, for a sung or
 /// nasal vowel is a pure track too. Told twice: when it is sure, and when it has ended in quiet.
 class BeepDetector {
  public:
@@ -27,9 +27,10 @@ class BeepDetector {
 
  private:
   bool is_beep(const ToneTrack& track) const;
+  bool was_beep(const ToneTrack& track) const;
 
-  std::uint32_t quiet_ = 0;         // frames of quiet before the present sound
-  std::uint32_t quiet_before_ = 0;  // the same when the present track began
+  std::uint32_t quiet_ = 0, loud_ = 0;  // frames of the last quiet, and since it ended
+  std::uint32_t quiet_before_ = 0;      // the same when the present track began
   bool told_ = false;
   ToneTrack last_;
 };

@@ -12,10 +12,11 @@ namespace {
 // All in frames of 20 ms. Where they come from: the table of the corpus test shows what they reach.
 constexpr std::uint32_t kVoicedMin = 6;      // shorter is a click or a breath
 constexpr std::uint32_t kGreetingMax = 110;  // 2.2 s of voice: a person has asked by then
-constexpr std::uint32_t kSpanMax = 160;      // 3.2 s from onset without a pause that would have settled it
+constexpr std::uint32_t kSpanOver = 15;      // or 0.3 s more from onset, short pauses included
+constexpr std::uint32_t kSpanLate = 90, kQuietLate = 15, kQuietLateLong = 25;  // what tells at the time limit
 constexpr std::uint32_t kMachineEarly = 75;
 constexpr std::uint32_t kHumanEarlyQuiet = 13, kHumanEarlyVoiced = 65;
-constexpr std::uint32_t kQuietAfterWord = 28, kQuietAfterSentence = 42;  // silence that makes a person
+constexpr std::uint32_t kQuietAfterWord = 27, kQuietAfterSentence = 36;  // silence that makes a person
 constexpr std::uint32_t kWord = 40, kSentence = 100;  // voice: "hello?", "this is …, who is calling?"
 constexpr std::uint32_t kGreetingOver = 120;          // 2.4 s of silence end a greeting without beep
 
@@ -118,7 +119,7 @@ void Detector::judge_speech() {
     return;
   }
   if (voiced < kVoicedMin || beep_.is_on()) return;
-  if (voiced >= voiced_max || (span >= kSpanMax && quiet == 0 && 2 * voiced >= span)) {
+  if (voiced >= voiced_max || (span >= voiced_max + kSpanOver && quiet == 0 && 2 * voiced >= span)) {
     const double over = static_cast<double>(voiced) / voiced_max;
     settle(Heard::kMachine, std::clamp(0.55 + 0.3 * over, 0.6, 0.9),
            line("{:.2f} s of voice within {:.2f} s, {} utterances, no pause of {:.2f} s", seconds(voiced),
@@ -159,10 +160,14 @@ void Detector::judge_time() {
   const std::uint32_t voiced = voice_.voiced();
   if (voiced < kVoicedMin && tones_.track().frames < 10)
     settle(Heard::kSilence, 0.9, line("{:.2f} s of voice within {:.1f} s", seconds(voiced), seconds_since_answer()));
-  else if (voice_.is_speaking() && voiced >= kMachineEarly)
-    settle(
-        Heard::kMachine, 0.55,
-        line("{:.2f} s of voice and still speaking at the limit of {:.1f} s", seconds(voiced), seconds_since_answer()));
+  else if (voice_.quiet() < kQuietLate && voice_.span() >= kSpanLate)
+    settle(Heard::kMachine, 0.55,
+           line("speaking since {:.2f} s, {:.2f} s of voice, at the limit of {:.1f} s", seconds(voice_.span()),
+                seconds(voiced), seconds_since_answer()));
+  else if (voice_.quiet() >= (voiced < kMachineEarly ? kQuietLate : kQuietLateLong))
+    settle(Heard::kHuman, 0.55,
+           line("{:.2f} s of voice, then {:.2f} s of silence at the limit of {:.1f} s", seconds(voiced),
+                seconds(voice_.quiet()), seconds_since_answer()));
   else
     settle(Heard::kNotSure, 0.5,
            line("{:.2f} s of voice, {:.2f} s of silence at the limit of {:.1f} s", seconds(voiced),

@@ -87,7 +87,7 @@ void ToneDetector::feed(const Spectrum& spectrum) {
   const Pitch pitch = pitch_of(spectrum);
   const bool is_pure = pitch.share >= kShareMin && spectrum.level_dbm0 >= kLevelMin;
   if (track_.frames != 0) {
-    const bool is_steady = std::abs(pitch.hz - last_hz_) < std::max(30.0F, 0.03F * pitch.hz);
+    const bool is_steady = std::abs(pitch.hz - last_hz_) < std::max(30.0F, 0.045F * pitch.hz);
     const bool is_loud = pitch.power * static_cast<float>(levels_) > kDropMax * power_sum_;
     if (is_pure && is_steady && is_loud) {
       go_on(spectrum, pitch);
@@ -117,7 +117,7 @@ void ToneDetector::begin(const Spectrum& spectrum, const Pitch& pitch) {
   gap_ = counted_ = levels_ = dual_ = 0;
   low_sum_ = high_sum_ = hz_sum_ = share_sum_ = wander_sum_ = power_sum_ = 0;
   track_told_ = false;
-  last_hz_ = pitch.hz;
+  first_hz_ = last_hz_ = pitch.hz;
   before_power_ = frame_power_;
   first_power_ = pitch.power;
   began_ = static_cast<float>(frames_ - 1);
@@ -146,7 +146,8 @@ void ToneDetector::go_on(const Spectrum& spectrum, const Pitch& pitch) {
   track_.low_hz = is_dual ? low_sum_ / static_cast<float>(dual_) : 0;
   track_.high_hz = is_dual ? high_sum_ / static_cast<float>(dual_) : 0;
   track_.share = share_sum_ / count;
-  track_.wander_hz = counted_ > 1 ? wander_sum_ / (count - 1) : 0;
+  track_.drift_hz = pitch.hz - first_hz_;
+  track_.wander_hz = counted_ > 1 ? (wander_sum_ - std::abs(track_.drift_hz)) / (count - 1) : 0;
   track_.level_dbm0 = spectrum.level_dbm0;
 }
 

@@ -24,7 +24,8 @@ struct ToneTrack {
   float hz = 0;                   ///< centre of gravity, mean over the track
   float low_hz = 0, high_hz = 0;  ///< of a dual tone; 0 while single
   float share = 0;                ///< mean share of the band's power in the two strongest peaks
-  float wander_hz = 0;            ///< mean distance of a frame's frequency from the one before
+  float wander_hz = 0;            ///< mean step of the frequency per frame, a steady drift taken out
+  float drift_hz = 0;             ///< from the first frame to the newest
   float level_dbm0 = -90;         ///< mean
 };
 
@@ -69,7 +70,7 @@ class ToneDetector {
   std::uint32_t gap_ = 0;  // frames in the track that did not fit: one is forgiven
   float gap_power_ = 0;    // level of the first of them, as power
   ToneTrack track_, ended_;
-  float last_hz_ = 0;
+  float first_hz_ = 0, last_hz_ = 0;
   float frame_power_ = 0;                     // of the frame before this one
   float before_power_ = 0, first_power_ = 0;  // of the frame before the track, and of its first
   float power_sum_ = 0, low_sum_ = 0, high_sum_ = 0, hz_sum_ = 0, share_sum_ = 0, wander_sum_ = 0;
