@@ -29,7 +29,7 @@ struct Request {
   enum class Kind : std::uint8_t { kOpen, kWrite, kClose } kind = Kind::kOpen;
   Handle recording;
   std::uint32_t block = 0, bytes = 0;
-  LegId leg;
+  LegId leg{};
   WallTime started{};
 };
 
@@ -62,19 +62,18 @@ class Channel {
     bool open = false;
     bool holds_block = false;
     std::uint64_t submitted = 0;
-    LegId leg;
-    WallTime started{};
   };
 
   Channel(Map& map, std::uint32_t shard, std::uint32_t recordings);
   Recording* find(Handle recording);
+  std::uint32_t slot(Handle recording) const;  // in the mapping
 
   Map& map_;
   std::uint32_t shard_;
   std::vector<Recording> recordings_;
   std::vector<std::uint32_t> free_recordings_, free_blocks_;
   ChannelCounters counters_;
-  // Each ring holds every message that can be under way, so a push never fails.
+  // Each ring has room for every message that can be under way, so a push never fails.
   Ring<Request> requests_;                    // to the disk thread
   Ring<std::uint32_t> blocks_back_, closed_;  // from it: indices
 };

@@ -18,9 +18,9 @@
 namespace carillon::record {
 
 struct DiskConfig {
-  std::string folder;    ///< of the recordings; made when missing
-  std::string map_path;  ///< blocks.map; empty: in /dev/shm (its pages never wait for a disk), where it
-                         ///< has room, else in `folder`
+  std::string folder{};    ///< of the recordings; made when missing
+  std::string map_path{};  ///< blocks.map; empty: in /dev/shm (its pages never wait for a disk), where it
+                           ///< has room, else in `folder`
   std::uint32_t shards = 1;
   std::uint32_t blocks_per_shard = 4096;      ///< of kBlockBytes: one per running recording and about as many in flight
   std::uint32_t recordings_per_shard = 2048;  ///< open at once; open() answers empty beyond
@@ -65,11 +65,14 @@ class Disk {
 
   /// For one shard's thread only. Lives as long as the Disk.
   virtual Channel& channel(std::uint32_t shard) = 0;
-  /// For one reader (the link thread). When nobody reads, finished recordings wait; nothing is lost.
+  /// For one reader (the link thread). Asking again says that the one before is safely noted (journaled): until then
+  /// a marker beside the file lets the next start report it again. When nobody reads, finished recordings wait.
   virtual bool pop(Recorded& news) = 0;
   virtual DiskStats stats() const = 0;
-  /// "uring direct", "uring", "pwrite direct", "pwrite": what really runs, for logs and status.
+  /// "uring direct" or "pwrite": what really runs, for logs and status.
   virtual std::string name() const = 0;
+  /// Lines for the log about the start: what could not be repaired, where there was no room for the blocks.
+  virtual const std::vector<std::string>& notes() const = 0;
 };
 
 }  // namespace carillon::record

@@ -40,6 +40,7 @@ class Map {
     std::uint64_t leg;
     std::atomic<std::int64_t> started_ms;
     std::atomic<std::uint64_t> submitted;  ///< bytes handed on so far: the file's true length, what is in blocks apart
+    std::atomic<std::uint64_t> limit;  ///< lowered by the disk thread when a write failed: nothing good from here on
   };
 
   /// A new file at `path`, zeroed, its room reserved (no SIGBUS later); replaces an older one. Empty: `why` says it.
