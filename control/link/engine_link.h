@@ -56,8 +56,9 @@ struct EngineLinkConfig {
 /// All are called on the link's thread. None may call EngineLink::call, fetch_recording, upload_prompt or stop.
 struct EngineLinkHandlers {
   /// Every message from the engine: events (sequence > 0) in order and once per sequence within one EngineLink, answers
-  /// (`answers` names the command) and Stats. For LegState ENDED and RecordDone true means committed; false means not
-  /// now: it and what follows is delivered again after a pause. The value does not matter for the rest.
+  /// (`answers` names the command; may come before or after the events that the command caused, except that a Snapshot
+  /// comes after everything that it reflects) and Stats. For LegState ENDED and RecordDone true means committed; false
+  /// means not now: it and what follows is delivered again after a pause. The value does not matter for the rest.
   std::function<bool(const wire::FromEngine&)> event;
   /// If set: true means that every event delivered so far is committed; called once per batch before it is
   /// acknowledged, so that a store can commit in groups. On false the batch is delivered again.

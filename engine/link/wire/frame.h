@@ -40,4 +40,7 @@ class FrameReader {
 /// Appends one frame to `out`. False, and `out` unchanged, when the message is longer than kFrameMax.
 bool append_frame(std::string& out, const google::protobuf::MessageLite& message);
 
+/// The same for a message that is serialised already.
+bool append_frame(std::string& out, std::string_view message);
+
 }  // namespace carillon::link

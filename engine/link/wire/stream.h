@@ -66,6 +66,8 @@ class Stream {
   /// Sends what it can. kOk: all gone; kAgain: poll for POLLOUT.
   Io flush();
   std::size_t queued() const { return out_.size() - sent_; }
+  /// Bytes that came in lie in the TLS layer: receive() again, poll(2) does not know of them.
+  bool has_more() const;
   /// Connected, and over TLS the other side is who it should be.
   bool is_established() const { return state_ == State::kOpen; }
   /// Why kFailed, in words.
@@ -88,6 +90,10 @@ class Stream {
   std::size_t sent_ = 0;
   std::string error_;
 };
+
+/// Blocks SIGPIPE in the calling thread, which TLS over a broken connection would raise. Each thread that owns a Stream
+/// calls it once.
+void block_broken_pipe_signal();
 
 /// A listening socket. A Unix socket's file is made with mode 0660 and removed at the end.
 class Listener {
