@@ -19,10 +19,15 @@ class TrunkLimits {
  public:
   /// Takes a channel and a token, or says what is missing and takes nothing. Limits 0: none. Any shard.
   Admission admit(std::uint32_t calls_per_second_max, std::uint32_t channels_max, TimePoint now);
+  /// A call that comes in: takes a channel, no token. False: all are in use.
+  bool admit_incoming(std::uint32_t channels_max) { return take_channel(channels_max); }
   /// Gives the channel back; once per admit() that said kYes.
   void release() { channels_.fetch_sub(1, std::memory_order_relaxed); }
   /// The trunk asked not to be called before `until`.
   void retry_after(TimePoint until);
+  /// What the OPTIONS probes of the one shard that sends them say; true until they say otherwise.
+  void set_reachable(bool is_reachable) { is_reachable_.store(is_reachable, std::memory_order_relaxed); }
+  bool is_reachable() const { return is_reachable_.load(std::memory_order_relaxed); }
   std::uint32_t channels() const { return channels_.load(std::memory_order_relaxed); }
 
  private:
@@ -32,6 +37,7 @@ class TrunkLimits {
   std::atomic<std::uint32_t> channels_{0};
   std::atomic<std::int64_t> arrival_ns_{0};  ///< theoretical arrival time of the next call
   std::atomic<std::int64_t> retry_ns_{0};
+  std::atomic<bool> is_reachable_{true};
 };
 
 /// The limits of all trunks by id; made once, before the shards run, and outlives them.

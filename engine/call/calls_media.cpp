@@ -1,0 +1,174 @@
+// Every 20 ms per leg: take a frame from the peer and look at it, send one, write both down.
+
+#include <algorithm>
+
+#include "engine/call/calls.h"
+#include "media/codec/g711.h"
+
+namespace carillon::call {
+namespace {
+
+constexpr Duration kLate = 5ms;  ///< a beat that runs later than this is counted
+
+media::Codec codec_of(rtp::Codec codec) {
+  return codec == rtp::Codec::kPcmu ? media::Codec::kPcmu : media::Codec::kPcma;
+}
+
+std::array<std::byte, kFrameSamples> silent_frame(media::Codec codec) {
+  std::array<std::byte, kFrameSamples> frame;
+  frame.fill(media::silence(codec));
+  return frame;
+}
+
+const std::array kSilence{silent_frame(media::Codec::kPcmu), silent_frame(media::Codec::kPcma)};
+
+constexpr std::uint8_t kRepeatsMax = 2;  ///< a lost frame is bridged by the one before it, twice at most
+
+}  // namespace
+
+void Calls::on_media(Handle handle, bool is_rtcp, ByteView data, const Endpoint& from, TimePoint now) {
+  Leg* leg = legs_.find(handle);
+  if (!leg || leg->is_ended || !leg->session.is_agreed) return;
+  if (is_rtcp) {
+    (void)leg->stream.receive_rtcp(data, from, now);
+    return;
+  }
+  const auto outcome = leg->stream.receive(data, from, now);
+  if (outcome.kind == rtp::Outcome::Kind::kDropped)
+    ++counters_.rtp_drops[static_cast<std::size_t>(outcome.drop)];
+  else if (outcome.digits.any())
+    on_digit_news(*leg, outcome.digits, now);
+}
+
+void Calls::run_slot(std::span<const Handle> legs, TimePoint due, TimePoint now) {
+  slot_.assign(legs.begin(), legs.end());  // legs may come and go while they are served
+  if (now - due > kLate) counters_.late_frames += legs.size();
+  for (const Handle handle : slot_)
+    if (Leg* leg = legs_.find(handle); leg && leg->hears) hear(*leg, now);
+  for (const Handle handle : slot_)
+    if (Leg* leg = legs_.find(handle); leg && leg->hears) speak(*leg, now);
+}
+
+// ---- from the peer
+
+void Calls::hear(Leg& leg, TimePoint now) {
+  const auto heard = leg.stream.pop(now);
+  if (heard.digits.any()) on_digit_news(leg, heard.digits, now);
+  const bool was_lost = heard.frame.kind == rtp::Frame::Kind::kConceal;
+  if (heard.frame.kind == rtp::Frame::Kind::kAudio) {
+    std::ranges::copy(heard.frame.payload.first(kFrameSamples), leg.heard.begin());
+    leg.heard_codec = codec_of(heard.frame.codec);
+    leg.has_heard = true;
+    leg.concealed = 0;
+  } else if (!was_lost || ++leg.concealed > kRepeatsMax) {
+    leg.has_heard = false;
+  }
+  if (leg.is_ended || (!leg.detector && !leg.digits)) return;
+  std::array<std::int16_t, kFrameSamples> samples{};
+  if (leg.has_heard && !was_lost) media::decode(leg.heard_codec, leg.heard, samples);
+  listen(leg, samples, was_lost, now);
+}
+
+void Calls::listen(Leg& leg, std::span<const std::int16_t, kFrameSamples> samples, bool was_lost, TimePoint now) {
+  if (leg.digits) {
+    if (was_lost)
+      leg.digits->feed_lost();
+    else
+      leg.digits->feed(samples);
+    while (!leg.is_ended && leg.digits) {
+      const char digit = leg.digits->news();
+      if (digit == 0) break;
+      on_digit(leg, digit, Duration{0}, "inband", now);
+    }
+  }
+  if (!leg.detector || leg.is_ended) return;
+  if (was_lost)
+    leg.detector->feed_lost();
+  else
+    leg.detector->feed(samples);
+  while (!leg.is_ended && leg.detector) {
+    const auto verdict = leg.detector->news();
+    if (!verdict) break;
+    on_verdict(leg, *verdict, now);
+  }
+  if (leg.detector && leg.detector->done()) leg.detector.reset();
+}
+
+// ---- to the peer
+
+void Calls::speak(Leg& leg, TimePoint now) {
+  if (leg.stream.rtcp_due(now)) send_rtcp(leg, false, now);
+  const bool is_ours_to_speak = leg.is_answered() || leg.cdr.inbound;  // before answer the caller only listens
+  if (!is_ours_to_speak) return;
+
+  std::array<std::byte, kFrameSamples> scratch;
+  const ByteView frame = source(leg, scratch, now);
+  if (leg.is_ended) return;
+  bool is_sent = false;
+  if (leg.stream.is_sending_digits()) {
+    if (OutPacket* packet = next_packet()) {
+      const auto digit = leg.stream.digit_packet(std::span(packet->head).first<rtp::Stream::kDigitPacketSize>(), now);
+      if (!digit.empty()) media_out_.push_back({leg.pair.index, false, leg.stream.destination(), digit, {}});
+    }
+  } else {
+    is_sent = send_audio(leg, frame, frame.data() == scratch.data(), now);
+  }
+  if (!leg.recording) return;
+  std::array<std::int16_t, kFrameSamples> left, right;
+  if (leg.has_heard) media::decode(leg.heard_codec, leg.heard, left);
+  if (is_sent) media::decode(codec_of(leg.stream.config().codec), frame, right);
+  ports_.recordings.add(leg.recording,
+                        leg.has_heard ? std::span<const std::int16_t>(left) : std::span<const std::int16_t>(),
+                        is_sent ? std::span<const std::int16_t>(right) : std::span<const std::int16_t>());
+}
+
+/// What this leg is sent now: a digit, what is played, what the partner says, or silence. Views into prompts and
+/// constants go out by reference; what is made here lies in `scratch`.
+ByteView Calls::source(Leg& leg, ByteSpan scratch, TimePoint now) {
+  const media::Codec codec = codec_of(leg.stream.config().codec);
+  if (leg.digit_tone || leg.digits_sent < leg.digits_to_send.size()) return inband_digit(leg, scratch);
+  // the last frame went out a beat ago: only now the play is over, and a hang-up cuts nothing off
+  if (leg.play_owner != PlayOwner::kNobody && !leg.player.is_playing()) play_over(leg, true, now);
+  if (leg.is_ended) return {};
+  if (const auto frame = leg.player.next(codec)) return *frame;
+  if (const Leg* partner = legs_.find(leg.partner); partner && partner->has_heard) {
+    media::transcode(partner->heard_codec, codec, partner->heard, scratch);
+    return scratch;
+  }
+  return kSilence[static_cast<std::size_t>(codec)];
+}
+
+Calls::OutPacket* Calls::next_packet() {
+  return media_out_.size() < packets_.size() ? &packets_[media_out_.size()] : nullptr;
+}
+
+/// One packet, or two of 10 ms. `is_scratch`: the frame's bytes die with the caller and are copied.
+bool Calls::send_audio(Leg& leg, ByteView frame, bool is_scratch, TimePoint now) {
+  const std::size_t parts = leg.stream.config().packets_per_frame;
+  const std::size_t size = kFrameSamples / parts;
+  bool is_sent = false;
+  for (std::size_t part = 0; part < parts; ++part) {
+    OutPacket* packet = next_packet();
+    if (!packet) return is_sent;
+    const auto head = leg.stream.head(std::span(packet->head).first<rtp::kHeaderSize>(), now);
+    if (head.empty()) return is_sent;
+    ByteView body = frame.subspan(part * size, size);
+    if (is_scratch) {
+      std::ranges::copy(body, packet->body.begin());
+      body = ByteView(packet->body).first(size);
+    }
+    media_out_.push_back({leg.pair.index, false, leg.stream.destination(), head, body});
+    is_sent = true;
+  }
+  return is_sent;
+}
+
+void Calls::send_rtcp(Leg& leg, bool bye, TimePoint now) {
+  OutPacket* packet = next_packet();
+  if (!packet || !leg.session.is_agreed) return;
+  const Endpoint to = leg.stream.rtcp_destination();
+  const auto report = leg.stream.write_rtcp(packet->head, now, wall(now), bye);
+  if (to.port != 0 && !report.empty()) media_out_.push_back({leg.pair.index, true, to, report, {}});
+}
+
+}  // namespace carillon::call
