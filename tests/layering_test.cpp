@@ -29,7 +29,7 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"engine/call", {"engine/base", "engine/sip", "engine/sdp", "engine/rtp", "media"}},
     {"engine/shard",
      {"engine/base", "engine/io", "engine/net", "engine/stream", "engine/sip", "engine/sdp", "engine/rtp",
-      "engine/call", "media"}},
+      "engine/call", "engine/record", "media"}},
     {"engine/record", {"engine/base", "media"}},
     {"engine/link", {"engine/base", "engine/call", "media"}},
     {"engine/link/wire", {"engine/base", "engine/link/engine.pb.h"}},

@@ -1,0 +1,248 @@
+#include "engine/shard/shard.h"
+
+#include <algorithm>
+
+#include "engine/sip/steer.h"
+
+namespace carillon::shard {
+namespace {
+
+Endpoint or_else(const Endpoint& wanted, const Endpoint& otherwise) {
+  return wanted.is_unspecified() ? otherwise : wanted;
+}
+
+/// By rtp::Drop.
+constexpr std::array<std::string_view, rtp::kDrops> kRtpDropNames = {"",         "rtp_malformed", "rtp_foreign",
+                                                                     "rtp_held", "rtp_type",      "rtp_duplicate",
+                                                                     "rtp_late", "rtp_too_long",  "rtp_too_far"};
+
+}  // namespace
+
+Shard::Shard(const ShardConfig& config, const ShardParts& parts, std::uint64_t seed, TimePoint now, WallTime wall)
+    : config_(config),
+      parts_(parts),
+      random_(seed),
+      trace_(config.trace_messages, config.legs_max * 2 + 1024),
+      passed_(std::make_unique<Passed>()),
+      report_at_(now) {
+  CHECK(config.index < config.count);
+  batch_.reserve(1024);
+  pairs_ = std::make_unique<PairPool>(parts.port, config.rtp, or_else(config.rtp_advertised, config.rtp),
+                                      config.rtp_port_first, config.rtp_pairs);
+  start_wall_ = wall;
+  start_ = now;
+}
+
+Shard::~Shard() = default;
+
+std::string Shard::open() {
+  const auto socket = parts_.port.open(config_.sip, true);
+  if (!socket) return "SIP address " + config_.sip.text() + " cannot be bound";
+  sip_socket_ = *socket;
+  sip::UserAgentConfig sip;
+  sip.shard = config_.index;
+  sip.shards = config_.count;
+  sip.bound = parts_.port.local(sip_socket_);
+  sip.advertised = or_else(config_.sip_advertised, sip.bound);
+  if (sip.advertised.port == 0) sip.advertised.port = sip.bound.port;
+  sip.realm = config_.realm;
+  sip.dialogs_max = 2 * config_.legs_max + 64;  // those that wait for the answer to their BYE too
+  sip.transactions_max = 4 * config_.legs_max + 4096;
+  sip.outbox_max = 2048;
+  sip.events_max = 2048;
+  sip.timing = config_.sip_timing;
+  sip.nonce_key = config_.nonce_key;
+  if (const std::string fault = sip.fault(); !fault.empty()) return fault;
+  agent_ = std::make_unique<sip::UserAgent>(sip, random_, start_);
+
+  const call::CallsConfig calls{
+      .shard = config_.index, .shards = config_.count, .sip_port = sip.advertised.port, .legs_max = config_.legs_max};
+  const call::CallsPorts ports{*agent_, *pairs_, parts_.recordings, parts_.trunks, parts_.rings, trace_, random_};
+  calls_ = std::make_unique<call::Calls>(calls, ports, start_, start_wall_);
+  return {};
+}
+
+Endpoint Shard::sip_address() const { return parts_.port.local(sip_socket_); }
+
+void Shard::step(TimePoint now, WallTime wall) {
+  has_more_ = false;
+  if (now >= report_at_) {
+    calls_->set_wall(now, wall);
+    report(now);
+    report_at_ = now + 1s;
+  }
+  take_commands(now);
+  take_passed(now);
+  take_packets(now);
+  agent_->fire(now);
+  pump_sip(now);
+  calls_->fire(now, kTimersPerStep);
+  calls_->run_media(now, [&] { send_media(); });
+  if (!stopping_.empty()) {
+    calls_->end_some(stopping_, 64, now);
+    has_more_ = has_more_ || calls_->legs() > 64;
+  }
+  pump_sip(now);
+  send_media();
+  calls_->flush_events();
+}
+
+TimePoint Shard::deadline() const {
+  if (has_more_) return TimePoint::min();
+  return std::min({calls_->deadline(), agent_->deadline(), report_at_});
+}
+
+bool Shard::is_silent() const { return !stopping_.empty() && calls_->legs() == 0 && agent_->dialogs() == 0; }
+
+// ---- in
+
+void Shard::take_commands(TimePoint now) {
+  call::Command* command = nullptr;
+  int count = 0;
+  while (count < kCommandsPerStep && parts_.rings.commands.pop(command)) {
+    calls_->apply(*command, now);
+    if (++count % 16 == 0) pump_sip(now);
+  }
+  has_more_ = has_more_ || count == kCommandsPerStep;
+}
+
+void Shard::take_passed(TimePoint now) {
+  for (std::uint32_t from = 0; from < config_.count; ++from) {
+    if (from == config_.index) continue;
+    int count = 0;
+    while (count < kPassedPerStep && parts_.mesh.pop(from, config_.index, *passed_)) {
+      ++count;
+      if (passed_->kind == Passed::Kind::kBinding)
+        agent_->apply_binding(passed_->endpoint, passed_->contact, passed_->peer, passed_->expires, now);
+      else
+        take_sip(ByteView(passed_->data).first(passed_->size), passed_->peer, now);
+    }
+    has_more_ = has_more_ || count == kPassedPerStep;
+  }
+}
+
+void Shard::take_packets(TimePoint now) {
+  const auto received = parts_.port.receive(kBurst);
+  has_more_ = has_more_ || received.size() == kBurst;
+  for (const io::Received& packet : received) {
+    if (packet.socket == sip_socket_) {
+      const auto owner = config_.count > 1 ? sip::steer(packet.data, config_.count) : std::nullopt;
+      if (owner && *owner != config_.index)
+        pass_on(*owner, packet.data, packet.peer);
+      else
+        take_sip(packet.data, packet.peer, now);
+      continue;
+    }
+    const auto owner = pairs_->owner(packet.socket);
+    if (owner.leg)
+      calls_->on_media(owner.leg, owner.is_rtcp, packet.data, packet.peer, packet.arrival);
+    else
+      ++counters_.nobody;
+  }
+}
+
+void Shard::take_sip(ByteView data, const Endpoint& from, TimePoint now) {
+  trace_.message(true, from, data, calls_->wall(now));
+  agent_->receive(data, from, now);
+  pump_sip(now);
+}
+
+void Shard::pass_on(std::uint32_t to, ByteView data, const Endpoint& from) {
+  if (data.size() > passed_->data.size()) {
+    ++counters_.passed_long;
+    return;
+  }
+  passed_->kind = Passed::Kind::kDatagram;
+  passed_->peer = from;
+  passed_->size = static_cast<std::uint32_t>(data.size());
+  std::ranges::copy(data, passed_->data.begin());
+  ++(parts_.mesh.push(config_.index, to, *passed_) ? counters_.passed_on : counters_.passed_full);
+}
+
+/// A phone that registered here is registered everywhere.
+void Shard::pass_binding(const sip::Event& event) {
+  passed_->kind = Passed::Kind::kBinding;
+  passed_->peer = event.source;
+  passed_->endpoint.assign(event.endpoint);
+  passed_->contact.assign(event.contact);
+  passed_->expires = event.expires;
+  for (std::uint32_t to = 0; to < config_.count; ++to)
+    if (to != config_.index && !parts_.mesh.push(config_.index, to, *passed_)) ++counters_.passed_full;
+}
+
+// ---- SIP: what the agent has to tell, what it has to send
+
+void Shard::pump_sip(TimePoint now) {
+  // handling an event may raise further ones; by index, since the list may move
+  for (std::size_t i = 0; i < agent_->events().size(); ++i) {
+    const sip::Event event = agent_->events()[i];
+    if (event.kind == sip::EventKind::kRegistration) pass_binding(event);
+    calls_->on_sip(event, now);
+  }
+  agent_->clear_events();
+  send_sip(now);
+}
+
+void Shard::send_sip(TimePoint now) {
+  if (agent_->outbox().empty()) return;
+  send_media();  // speech that was said before a BYE goes before it
+  batch_.clear();
+  for (const sip::Datagram& datagram : agent_->outbox()) {
+    trace_.message(false, datagram.to, datagram.data, calls_->wall(now));
+    batch_.push_back({sip_socket_, datagram.to, datagram.data, {}});
+  }
+  parts_.port.transmit(batch_);
+  agent_->clear_outbox();
+}
+
+void Shard::send_media() {
+  if (calls_->media_out().empty()) return;
+  batch_.clear();
+  for (const call::MediaOut& out : calls_->media_out())
+    batch_.push_back({pairs_->socket(out.pair, out.is_rtcp), out.to, out.head, out.body});
+  parts_.port.transmit(batch_);
+  calls_->clear_media();
+}
+
+// ---- books
+
+void Shard::report(TimePoint now) {
+  call::Event event;
+  event.kind = call::EventKind::kStats;
+  event.at = calls_->wall(now);
+  call::ShardStats stats;
+  const auto& calls = calls_->counters();
+  const auto& port = parts_.port.counters();
+  const auto& sip = agent_->counters();
+  stats.shard = config_.index;
+  stats.legs = static_cast<std::uint32_t>(calls_->legs());
+  stats.bridges = calls_->bridges();
+  stats.recordings = calls_->recordings();
+  stats.packets_in = port.packets_in;
+  stats.packets_out = port.packets_out;
+  stats.late_frames = calls.late_frames + calls.frames_skipped;
+  stats.originated = calls.originated;
+  stats.answered = calls.answered;
+  stats.incoming = calls.incoming;
+  stats.busy_ns = busy_ns_;
+  const auto drop = [&](std::string_view reason, std::uint64_t count) {
+    if (count != 0 && stats.drops_count < stats.drops.size()) stats.drops[stats.drops_count++] = {reason, count};
+  };
+  drop("sip_unparsable", sip.unparsable + sip.bad_request);
+  drop("sip_no_transaction", sip.no_transaction + sip.no_dialog);
+  drop("sip_full", sip.events_full + sip.outbox_full + sip.dialogs_full + sip.transactions_full);
+  drop("sip_credentials", sip.bad_credentials + sip.foreign_challenge);
+  drop("sip_passed_full", counters_.passed_full + counters_.passed_long);
+  drop("rtp_nobody", counters_.nobody);
+  for (const auto reason : {rtp::Drop::kForeign, rtp::Drop::kMalformed, rtp::Drop::kType, rtp::Drop::kLate,
+                            rtp::Drop::kDuplicate, rtp::Drop::kHeld})
+    drop(kRtpDropNames[static_cast<std::size_t>(reason)], calls.rtp_drops[static_cast<std::size_t>(reason)]);
+  drop("send_refused", port.send_refused);
+  drop("calls_full", calls.refused_full + calls.media_full);
+  drop("calls_no_brain", calls.refused_no_brain);
+  drop("events", calls_->events_dropped() + calls.recordings_refused);
+  event.body.stats = stats;
+  calls_->push_event(event);
+}
+
+}  // namespace carillon::shard

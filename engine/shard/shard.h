@@ -1,0 +1,102 @@
+#pragma once
+// One core of the engine: owns its sockets, its SIP agent, its calls and their timers, and steps them. What enters:
+// datagrams, commands by ring, the time. What leaves: datagrams, events by ring. Its owner loops
+//
+//   shard.step(MonoClock::now(), wall_now());
+//   port.wait(shard.deadline());
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/call/calls.h"
+#include "engine/io/port.h"
+#include "engine/shard/mesh.h"
+#include "engine/shard/pair_pool.h"
+
+namespace carillon::shard {
+
+struct ShardConfig {
+  std::uint32_t index = 0, count = 1;
+  Endpoint sip;                          ///< where it listens; port 0: any
+  Endpoint sip_advertised;               ///< unspecified: `sip`
+  Endpoint rtp, rtp_advertised;          ///< addresses; advertised unspecified: `rtp`
+  std::uint16_t rtp_port_first = 20000;  ///< even
+  std::uint32_t rtp_pairs = 2000;
+  std::uint32_t legs_max = 2000;
+  std::string realm = "carillon";
+  std::array<std::uint8_t, 32> nonce_key{};  ///< the same for all shards
+  std::size_t trace_messages = 16'384;
+  sip::Timing sip_timing;
+};
+
+struct ShardParts {
+  io::Port& port;
+  call::ShardRings& rings;
+  call::RecordSink& recordings;
+  call::TrunkBoard& trunks;
+  Mesh& mesh;
+};
+
+/// Plain integers, beside those of agent, calls and port.
+struct ShardCounters {
+  std::uint64_t passed_on = 0, passed_full = 0, passed_long = 0, nobody = 0;
+};
+
+class Shard {
+ public:
+  Shard(const ShardConfig& config, const ShardParts& parts, std::uint64_t seed, TimePoint now, WallTime wall);
+  ~Shard();
+  Shard(const Shard&) = delete;
+
+  /// Binds the SIP socket. Empty, or why not. Once, before the first step.
+  std::string open();
+  /// One turn: take in, work, send out. Every part has a bound.
+  void step(TimePoint now, WallTime wall);
+  /// When step() must be called next if nothing comes in; `now` or earlier: at once.
+  TimePoint deadline() const;
+  /// From now on no calls are taken and those that stand are ended with this reason, some per step.
+  void stop(std::string_view why) { stopping_.assign(why); }
+  /// After stop(): all calls are ended and their BYEs answered.
+  bool is_silent() const;
+
+  /// How long the last step took: the shard reads no clock.
+  void note_busy(Duration busy) { busy_ns_ += static_cast<std::uint64_t>(busy.count()); }
+
+  Endpoint sip_address() const;
+  const call::Calls& calls() const { return *calls_; }
+  const ShardCounters& counters() const { return counters_; }
+
+ private:
+  static constexpr int kCommandsPerStep = 64, kBurst = 256, kTimersPerStep = 512, kPassedPerStep = 32;
+
+  void take_commands(TimePoint now);
+  void take_passed(TimePoint now);
+  void take_packets(TimePoint now);
+  void take_sip(ByteView data, const Endpoint& from, TimePoint now);
+  void pass_on(std::uint32_t to, ByteView data, const Endpoint& from);
+  void pump_sip(TimePoint now);
+  void pass_binding(const sip::Event& event);
+  void send_sip(TimePoint now);
+  void send_media();
+  void report(TimePoint now);
+
+  const ShardConfig config_;
+  const ShardParts parts_;
+  Random random_;
+  io::SocketId sip_socket_;
+  std::unique_ptr<PairPool> pairs_;
+  std::unique_ptr<sip::UserAgent> agent_;
+  call::TraceLog trace_;
+  std::unique_ptr<call::Calls> calls_;
+  std::vector<io::Outgoing> batch_;
+  std::unique_ptr<Passed> passed_;  // scratch: too long for the stack
+  ShardCounters counters_;
+  FixedText<96> stopping_;
+  TimePoint start_, report_at_;
+  WallTime start_wall_;
+  std::uint64_t busy_ns_ = 0;
+  bool has_more_ = false;
+};
+
+}  // namespace carillon::shard
