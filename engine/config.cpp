@@ -34,8 +34,17 @@ class Section {
       table_->erase(key);
     }
   }
+  void take(const char* key, bool& into) {
+    if (toml::node* node = find(key)) {
+      if (const auto value = node->value_exact<bool>())
+        into = *value;
+      else
+        fail(name_ + "." + key, "must be true or false");
+      table_->erase(key);
+    }
+  }
   template <std::unsigned_integral T>
-  void take(const char* key, T& into) {
+  requires(!std::same_as<T, bool>) void take(const char* key, T& into) {
     if (toml::node* node = find(key)) {
       const auto value = node->value_exact<std::int64_t>();
       constexpr std::int64_t kMost = std::numeric_limits<T>::max();
@@ -65,6 +74,7 @@ void read(toml::table& root, EngineConfig& config, std::string& error) {
     section.take("shards", config.engine.shards);
     section.take("data_dir", config.engine.data_dir);
     section.take("calls_max", config.engine.calls_max);
+    section.take("pin", config.engine.pin);
   }
   {
     Section section(root, "sip", error);

@@ -14,6 +14,7 @@ struct EngineConfig {
     std::uint32_t shards = 1;        ///< threads that carry calls; one per core, less one for the kernel's work
     std::string data_dir = "data";   ///< journal, prompts and recordings
     std::uint32_t calls_max = 2000;  ///< legs in all; pools are made for them at start
+    bool pin = false;  ///< each shard to a core of its own: on a dedicated server, never beside other work
   } engine;
   struct Sip {
     std::string address = "127.0.0.1";  ///< loopback until someone decides otherwise
