@@ -16,7 +16,7 @@ constexpr int kLateShare = 100;                 // one in so many may come late
 constexpr std::uint8_t kLateRunMax = 5;         // so many late in a row: their clock has moved
 constexpr std::uint8_t kConcealMax = 5;         // frames; longer gaps are silence
 constexpr std::int32_t kShrinkAt = 2 * kFrame;  // a steady line lags by less than one frame
-constexpr std::int32_t kStretchAt = -kFrame / 2;
+constexpr std::int32_t kStretchAt = -kFrame * 3 / 4;
 constexpr std::uint8_t kShiftGap = 5;        // frames between two shifts in quiet audio
 constexpr std::uint8_t kShiftPatience = 50;  // frames to wait for quiet before audio is cut
 constexpr std::int32_t kShrinkHard = 10 * kFrame;
@@ -137,17 +137,25 @@ JitterBuffer::Taken JitterBuffer::place(const Packet& packet, std::uint32_t tran
     ahead = 0;
   }
   const auto end = ahead + static_cast<std::int32_t>(payload.size());
-  if (end > kRing - kFrame) {  // one slot may be lent out
-    if (!make_room(end)) return Taken::kProbation;
+  if (end > room()) {
+    if (!make_room(end)) return Taken::kTooFar;
     ahead = packet.time - play_;
   }
   copy(ahead, payload);
   return Taken::kTaken;
 }
 
-/// Throws away the oldest frames so that `end` fits; false when it lies so far ahead that nothing would be left.
+/// Ticks ahead of play_ that may be written: never into the slot that is lent out.
+std::int32_t JitterBuffer::room() const {
+  if (lent_ == kSlots) return kRing - kFrame;
+  return (lent_ - head_ + kSlots) % kSlots * kFrame;
+}
+
+/// Throws away the oldest frames so that `end` fits; false when it lies so far ahead that nothing would be left, or
+/// when the lent slot is in the way (beats were missed; the next pop puts things right).
 bool JitterBuffer::make_room(std::int32_t end) {
-  const auto frames = (end - (kRing - kFrame) + kFrame - 1) / kFrame;
+  if (lent_ != kSlots) return false;
+  const auto frames = (end - room() + kFrame - 1) / kFrame;
   if (frames > kSlots - 4) {
     restart();
     return false;
@@ -162,6 +170,7 @@ bool JitterBuffer::make_room(std::int32_t end) {
 /// A packet came late for what has been concealed since the last audio, and nothing newer is here: the line fell
 /// behind as a whole. Playing goes back to it; the delay has grown for free.
 bool JitterBuffer::rewind(std::int32_t late, std::uint32_t transit) {
+  if (lent_ != kSlots) return false;
   const bool is_empty = end_ - play_ <= 0;
   if (is_playing_) {
     if (is_fixed_ || !is_empty || late > gap_) return false;
@@ -172,6 +181,7 @@ bool JitterBuffer::rewind(std::int32_t late, std::uint32_t transit) {
   if (used + frames * kFrame > kRing - 2 * kFrame) return false;
   step(-frames);
   gap_ = static_cast<std::uint16_t>(std::max(0, gap_ - frames * kFrame));
+  since_shift_ = 0;
   if (is_playing_) counters_.shifted_ms += static_cast<std::uint32_t>(frames) * 20;
   return true;
 }

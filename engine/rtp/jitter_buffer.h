@@ -49,7 +49,7 @@ struct JitterCounters {
 /// Duplicates must have been dropped before (Reception does it). Cost: no allocation; one copy of the payload.
 class JitterBuffer {
  public:
-  enum class Taken : std::uint8_t { kTaken, kLate, kTooLong, kProbation };
+  enum class Taken : std::uint8_t { kTaken, kLate, kTooLong, kTooFar, kProbation };
 
   explicit JitterBuffer(const JitterConfig& config = {});
 
@@ -80,6 +80,7 @@ class JitterBuffer {
   void note_transit(std::uint32_t transit, std::uint32_t arrival);
   std::int32_t chosen_delay() const;
   Taken place(const Packet& packet, std::uint32_t transit);
+  std::int32_t room() const;
   bool make_room(std::int32_t end);
   bool rewind(std::int32_t late, std::uint32_t transit);
   void copy(std::int32_t ahead, ByteView payload);

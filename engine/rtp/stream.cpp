@@ -102,6 +102,7 @@ Outcome Stream::audio(const Packet& packet, Codec codec, TimePoint now) {
       return drop(Drop::kLate);
     case JitterBuffer::Taken::kTooLong:
       return drop(Drop::kTooLong);
+    case JitterBuffer::Taken::kTooFar:
     case JitterBuffer::Taken::kProbation:
       break;
   }
