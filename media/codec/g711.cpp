@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "engine/base/check.h"
 
@@ -13,16 +14,12 @@ namespace {
 constexpr std::uint8_t kUlawInvert = 0xFF;
 constexpr std::uint8_t kAlawInvert = 0xD5;
 
-constexpr int top_bit(unsigned value) {
-  int bit = -1;
-  for (; value != 0; value >>= 1) ++bit;
-  return bit;
-}
+constexpr int top_bit(int value) { return static_cast<int>(std::bit_width(static_cast<unsigned>(value))) - 1; }
 
 constexpr std::uint8_t ulaw_code(int sample) {
   const std::uint8_t sign = sample < 0 ? 0x80 : 0;
   const int magnitude = std::min((sample < 0 ? -sample : sample) + 132, 32767);  // 132: G.711's bias of 33, times 4
-  const int segment = top_bit(static_cast<unsigned>(magnitude)) - 7;
+  const int segment = top_bit(magnitude) - 7;
   const int number = segment << 4 | (magnitude >> (segment + 3) & 0x0F);
   return static_cast<std::uint8_t>((number | sign) ^ kUlawInvert);
 }
@@ -36,7 +33,7 @@ constexpr std::int16_t ulaw_sample(std::uint8_t code) {
 constexpr std::uint8_t alaw_code(int sample) {
   const std::uint8_t sign = sample < 0 ? 0x80 : 0;
   const int magnitude = sample < 0 ? ~sample : sample;
-  const int segment = std::max(top_bit(static_cast<unsigned>(magnitude)) - 7, 0);
+  const int segment = std::max(top_bit(magnitude) - 7, 0);
   const int number = segment << 4 | (magnitude >> (segment == 0 ? 4 : segment + 3) & 0x0F);
   return static_cast<std::uint8_t>((number | sign) ^ kAlawInvert);
 }
@@ -72,10 +69,19 @@ constexpr std::size_t ulaw_index(int sample) {
 }
 constexpr std::size_t alaw_index(int sample) { return static_cast<std::size_t>((sample >> 4) + 2048); }
 
-template <std::size_t kSize, auto kIndex, auto kCode>
-constexpr auto encode_table() {
-  std::array<std::byte, kSize> table{};
-  for (int sample = -32768; sample <= 32767; ++sample) table[kIndex(sample)] = std::byte{kCode(sample)};
+// A sample of each step, entry by entry: few enough operations for every compiler's limit on constants.
+constexpr auto ulaw_codes() {
+  std::array<std::byte, 16385> table{};
+  for (int i = 0; i < 16385; ++i) {
+    const int step = i - 8193;
+    table[static_cast<std::size_t>(i)] = std::byte{ulaw_code(step < 0 ? 4 * step + 3 : 4 * step)};
+  }
+  return table;
+}
+
+constexpr auto alaw_codes() {
+  std::array<std::byte, 4096> table{};
+  for (int i = 0; i < 4096; ++i) table[static_cast<std::size_t>(i)] = std::byte{alaw_code(16 * (i - 2048))};
   return table;
 }
 
@@ -97,8 +103,8 @@ constexpr auto transcode_table(const std::array<std::uint8_t, 128>& numbers, std
   return table;
 }
 
-constexpr auto kUlawCodes = encode_table<16385, ulaw_index, ulaw_code>();
-constexpr auto kAlawCodes = encode_table<4096, alaw_index, alaw_code>();
+constexpr auto kUlawCodes = ulaw_codes();
+constexpr auto kAlawCodes = alaw_codes();
 constexpr auto kUlawSamples = decode_table<ulaw_sample>();
 constexpr auto kAlawSamples = decode_table<alaw_sample>();
 constexpr auto kUlawAsAlaw = transcode_table(kUlawToAlaw, kUlawInvert, kAlawInvert);
