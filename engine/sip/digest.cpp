@@ -156,21 +156,22 @@ HexDigest digest_response(Hasher& hasher, Algorithm algorithm, std::string_view 
   return hasher.hex(algorithm, {ha1, nonce, nc, cnonce, qop, ha2});
 }
 
-FixedText<48> Nonces::make(Hasher& hasher, TimePoint now) const {
+FixedText<56> Nonces::make(Hasher& hasher, std::uint32_t salt, TimePoint now) const {
   const auto ms = static_cast<std::uint64_t>(now.time_since_epoch() / 1ms);
-  char text[48];
+  char text[56];
   for (int i = 0; i < 16; ++i) text[i] = kHex[ms >> (60 - 4 * i) & 15];
-  const auto seal = hasher.hmac(key_, std::string_view(text, 16));
-  std::memcpy(text + 16, seal.view().data(), 32);
-  return FixedText<48>(std::string_view(text, 48));
+  for (int i = 0; i < 8; ++i) text[16 + i] = kHex[salt >> (28 - 4 * i) & 15];
+  const auto seal = hasher.hmac(key_, std::string_view(text, 24));
+  std::memcpy(text + 24, seal.view().data(), 32);
+  return FixedText<56>(std::string_view(text, 56));
 }
 
 Nonces::Verdict Nonces::check(Hasher& hasher, std::string_view nonce, Duration lifetime, TimePoint now) const {
-  if (nonce.size() != 48) return Verdict::kForged;
+  if (nonce.size() != 56) return Verdict::kForged;
   std::uint64_t ms = 0;
   const auto [end, error] = std::from_chars(nonce.data(), nonce.data() + 16, ms, 16);
   if (error != std::errc{} || end != nonce.data() + 16) return Verdict::kForged;
-  if (!equals_in_constant_time(hasher.hmac(key_, nonce.substr(0, 16)), nonce.substr(16))) return Verdict::kForged;
+  if (!equals_in_constant_time(hasher.hmac(key_, nonce.substr(0, 24)), nonce.substr(24))) return Verdict::kForged;
   const TimePoint made{std::chrono::milliseconds(ms)};
   return made > now + 1s || now - made > lifetime ? Verdict::kExpired : Verdict::kGood;
 }

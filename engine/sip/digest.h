@@ -68,12 +68,12 @@ HexDigest digest_response(Hasher& hasher, Algorithm algorithm, std::string_view 
                           std::string_view nc, std::string_view cnonce, std::string_view qop, std::string_view method,
                           std::string_view uri);
 
-/// Nonces that need no table: the time they were made at and an HMAC over it. Every shard with the same key verifies
-/// the nonces of all.
+/// Nonces that need no table: the time they were made at, a salt, and an HMAC over both. Every shard with the same key
+/// verifies the nonces of all.
 class Nonces {
  public:
   explicit Nonces(const std::array<std::uint8_t, 32>& key) : key_(key) {}
-  FixedText<48> make(Hasher& hasher, TimePoint now) const;
+  FixedText<56> make(Hasher& hasher, std::uint32_t salt, TimePoint now) const;
   enum class Verdict : std::uint8_t { kGood, kExpired, kForged };
   Verdict check(Hasher& hasher, std::string_view nonce, Duration lifetime, TimePoint now) const;
 

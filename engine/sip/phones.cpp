@@ -82,7 +82,7 @@ Phones::Proof Phones::prove(const Message& request, TimePoint now) {
 
 void Phones::challenge(const Message& request, const Endpoint& from, bool is_stale, TimePoint now) {
   ++core_.counters.challenged;
-  const auto nonce = core_.nonces.make(core_.hasher, now);
+  const auto nonce = core_.nonces.make(core_.hasher, core_.random.u32(), now);
   core_.reply(request, from, 401, {}, [&](Writer& out) {
     for (int i = 0; i < 2; ++i) {
       const bool is_sha256 = core_.config.prefers_sha256 == (i == 0);

@@ -22,7 +22,7 @@ struct Phone {
   TimePoint expires{};
   FixedText<192> call_id;  ///< of the REGISTER that bound it here, with its CSeq (§10.3 step 7)
   std::uint32_t cseq = 0;
-  FixedText<48> nonce;  ///< last nonce it used here, with its highest count
+  FixedText<56> nonce;  ///< last nonce it used here, with its highest count
   std::uint32_t nonce_count = 0;
 
   Phone() {}

@@ -27,12 +27,16 @@ void VoiceMeter::feed(const Spectrum& spectrum, const ToneTrack& track) {
   if (track.frames == 0) {
     in_track_ = 0;
     last_before_track_ = last_;
+    quiet_before_track_ = quiet_;
   }
   if (track.frames >= kTonalFrames && track.share > 0.85F) {
-    voiced_ -= in_track_;
-    last_ = in_track_ != 0 ? last_before_track_ : last_;
-    if (voiced_ == 0) segments_ = 0;
-    in_track_ = 0;
+    if (in_track_ != 0) {
+      voiced_ -= in_track_;
+      in_track_ = 0;
+      last_ = last_before_track_;
+      quiet_ = quiet_before_track_;
+    }
+    if (voiced_ == 0) onset_ = last_ = quiet_ = segments_ = 0;
     return;
   }
   const bool is_active = is_loud && (history_ & 0x3F) != 0;

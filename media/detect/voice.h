@@ -35,7 +35,7 @@ class VoiceMeter {
   std::uint32_t frames_ = 0, onset_ = 0, last_ = 0, voiced_ = 0, quiet_ = 0, segments_ = 0;
   std::uint32_t history_ = 0;   // newest frame in bit 0: voiced
   std::uint32_t in_track_ = 0;  // frames of the present track that were counted as speech
-  std::uint32_t last_before_track_ = 0;
+  std::uint32_t last_before_track_ = 0, quiet_before_track_ = 0;
   float floor_ = -45, level_ = -90;
 };
 

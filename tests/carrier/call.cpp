@@ -181,7 +181,7 @@ void Call::on_request(const SipMessage& request, const Endpoint& source, TimePoi
     respond(request, 200, "OK", source);
     resend_.stop();
     bye_.stop();
-    if (!is_finished()) finish("caller", now);
+    if (!is_finished()) finish(truth_.is_outgoing ? "callee" : "caller", now);
   } else if (request.method == "INFO" || request.method == "OPTIONS" || request.method == "UPDATE") {
     respond(request, 200, "OK", source);
   } else if (request.method != "ACK") {

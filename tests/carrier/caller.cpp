@@ -120,7 +120,7 @@ void Caller::on_final(const SipMessage& response, TimePoint now) {
   resend_.stop();
   bye_.stop();
   truth_.sip_final = response.status;
-  finish(is_cancelling_ ? "carrier" : "caller", now);
+  finish(is_cancelling_ ? "carrier" : "callee", now);
 }
 
 void Caller::on_response(const SipMessage& response, TimePoint now) {

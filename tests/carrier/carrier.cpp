@@ -43,7 +43,7 @@ Carrier::Carrier(const CarrierConfig& config, UdpSocket sip, const Library& libr
              .receiver = receiver_,
              .truth = truth,
              .random = Random(config.seed * 31 + 7)} {
-  std::ranges::stable_sort(config_.orders, {}, &CallOrder::at);
+  std::ranges::sort(config_.orders, {}, &CallOrder::at);
 }
 
 void Carrier::answer(const SipMessage& request, int status, std::string_view reason, const Endpoint& source) {

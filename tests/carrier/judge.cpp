@@ -196,7 +196,7 @@ std::vector<Occurrence> judge(std::span<const std::int16_t> samples, std::span<c
   heard.low_energy = running_energy(heard.low);
   std::vector<Occurrence> out;
   for (const auto& expectation : expected) find(heard, expectation, out);
-  std::ranges::stable_sort(out, {}, &Occurrence::began);
+  std::ranges::sort(out, {}, &Occurrence::began);
   return out;
 }
 

@@ -24,7 +24,7 @@ struct CallTruth {
   bool is_outgoing = false;  ///< placed by the carrier
   WallTime invite_at{}, ringing_at{}, answered_at{}, ended_at{};
   int sip_final = 0;
-  std::string ended_by;  ///< "caller", "carrier", or empty when it was never up
+  std::string ended_by;  ///< "carrier" (our side), else "caller" or, of a call we placed, "callee"
   bool is_cancelled = false, is_challenged = false;
   std::string digits_sent, digits_heard;
   bool acknowledged = false;                                 ///< our final answer got its ACK

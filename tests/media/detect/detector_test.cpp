@@ -117,6 +117,11 @@ TEST(Detector, TonesAreNeitherPersonNorMachine) {
   EXPECT_EQ(tone(Tone::kCng, "US"), "fax");
 }
 
+TEST(Detector, SteadyToneIsNobodyItKnows) {
+  for (const double hz : {425.0, 700.0, 1000.0})
+    EXPECT_THAT(verdicts(test::silence(0.5) + test::sine(hz, 8, -15)), testing::ElementsAre("not_sure!4000")) << hz;
+}
+
 TEST(Detector, EarlyMediaTellsTonesAndKeepsTheVerdictForAfterAnswer) {
   Detector detector({.early_media = true});
   std::vector<std::string> told;
