@@ -27,6 +27,7 @@ constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kNewcomersMax = 8;  // connections that have not said Hello; more are closed at once
 constexpr Duration kHelloTime = 5s;
 constexpr std::size_t kReceiveMost = 256u << 10;
+constexpr Duration kTellEvery = 1s;
 constexpr Duration kBeatEvery = 50ms;
 constexpr int kBusyWaitMs = 2, kIdleWaitMs = 10;  // between two looks at the rings
 
@@ -63,7 +64,8 @@ struct Server::Parts {
   std::vector<wire::FromEngine> answers;  // for `active`, once it has the events that came before
   std::vector<std::unique_ptr<Connection>> newcomers;
   bool brain_present = true;  // shards begin with a brain; they hear otherwise after the grace
-  TimePoint brain_seen{}, beat_at{}, second_at{};
+  TimePoint brain_seen{}, beat_at{}, second_at{}, refused_told{};
+  std::uint64_t refused = 0;  // connections since start that never got as far as a good Hello
 
   std::thread thread;
   std::atomic<bool> stopping = false;
@@ -158,7 +160,12 @@ void Server::Parts::serve_newcomers(TimePoint now) {
     wire::ToEngine first;
     if (newcomer->next(first) && greet(newcomer, first, now)) continue;
     if (!newcomer->is_over(now)) continue;
-    spdlog::warn("link: a connection was closed: {}", newcomer->why().empty() ? "no Hello" : newcomer->why());
+    ++refused;
+    if (now - refused_told >= kTellEvery) {  // a scanner must not fill the log
+      spdlog::warn("link: connection {} was refused: {}", refused,
+                   newcomer->why().empty() ? "no Hello" : newcomer->why());
+      refused_told = now;
+    }
     newcomer.reset();
   }
   std::erase(newcomers, nullptr);
