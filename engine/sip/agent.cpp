@@ -234,6 +234,12 @@ Event& Agent::tell(EventKind kind, const Call& call, const Message& message) {
 
 void Agent::gone(Call& call) {
   tell(EventKind::kGone, call);
+  // A server transaction without final response (it did not fit) would wait for ever.
+  for (const Handle handle : {call.invite, call.reinvite_in}) {
+    auto* transaction = transactions.find(handle);
+    auto* invite = transaction ? transaction->as<InviteServer>() : nullptr;
+    if (invite && invite->state() == InviteServer::State::kProceeding) transactions.drop(*transaction);
+  }
   if (call.timer) clock.cancel(call.timer);
   calls.remove(Handle{call.self});
 }

@@ -223,6 +223,7 @@ Result<void, Refusal> Agent::reinvite(Call& call, std::string_view sdp, TimePoin
   auto* transaction = transactions.open(InviteClient(config.timing), Purpose::kReinvite, call.self, hop_of(call));
   if (!transaction) return Refusal::kFull;
   transaction->cseq = call.dialog.local_cseq + 1;
+  transaction->as<InviteClient>()->limit(now);  // a peer that only says 100 must not hold the dialog for ever
   Writer out(transaction->bytes);
   call.dialog.write_request(out, "INVITE", transaction->cseq, sent_by_of(call), transactions.branch_of(*transaction));
   write_contact(out, call);

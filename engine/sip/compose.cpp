@@ -47,7 +47,7 @@ void write_vias(Writer& out, const Message& source, const Endpoint* from) {
     auto rest = source.value(i);
     out.put("Via: ");
     write_received_via(out, next_element(rest), *from);
-    if (!trim(rest).empty()) out.put(", ").unfolded(rest);
+    if (!trim(rest).empty()) out.put(", ").unfolded(trim(rest));
     out.put("\r\n");
   }
 }

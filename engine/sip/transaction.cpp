@@ -14,7 +14,7 @@ InviteClient::Action InviteClient::on_response(int status, TimePoint now) {
   const bool is_waiting = state_ == State::kCalling || state_ == State::kProceeding;
   if (status < 200) {
     if (!is_waiting) return Action::kNone;
-    if (state_ == State::kCalling) end_ = TimePoint::max();
+    if (state_ == State::kCalling) end_ = is_limited_ ? now + 64 * timing_.t1 : TimePoint::max();
     state_ = State::kProceeding;
     resend_.stop();
     return Action::kReport;
@@ -35,7 +35,8 @@ InviteClient::Action InviteClient::on_response(int status, TimePoint now) {
   return Action::kReportAndAck;
 }
 
-void InviteClient::on_cancel(TimePoint now) {
+void InviteClient::limit(TimePoint now) {
+  is_limited_ = true;
   if (state_ == State::kProceeding) end_ = now + 64 * timing_.t1;
 }
 

@@ -46,7 +46,10 @@ class InviteClient {
   Action start(TimePoint now);
   Action on_response(int status, TimePoint now);
   /// A CANCEL went out: if no final response follows, give up.
-  void on_cancel(TimePoint now);
+  void on_cancel(TimePoint now) { limit(now); }
+  /// Proceeding, which has no end of its own, may last 64*T1 from now, or from when it is entered: for INVITEs that no
+  /// person answers.
+  void limit(TimePoint now);
   Action on_deadline(TimePoint now);
   TimePoint deadline() const;
   State state() const { return state_; }
@@ -54,6 +57,7 @@ class InviteClient {
  private:
   Timing timing_;
   State state_ = State::kCalling;
+  bool is_limited_ = false;
   Resend resend_;
   TimePoint end_ = TimePoint::max();
 };

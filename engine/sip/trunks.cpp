@@ -160,6 +160,7 @@ Transaction* Trunks::retry(Trunk* trunk, Transaction& old, const Message& respon
   again->attempt = static_cast<std::uint8_t>(old.attempt + 1);
   again->argument = old.argument;
   again->cseq = cseq;
+  if (auto* invite = again->as<InviteClient>(); invite && again->purpose == Purpose::kReinvite) invite->limit(now);
 
   const auto& config = trunk->config;
   const auto secret = ha1(core_.hasher, challenge->algorithm, config.username, challenge->realm, config.password);

@@ -83,6 +83,14 @@ TEST(InviteClient, CancelledInviteIsGivenUpAfter64T1) {
   EXPECT_EQ(invite.on_deadline(TimePoint{42s}), InviteClient::Action::kReportTimeout);
 }
 
+TEST(InviteClient, LimitedProceedingIsGivenUp) {
+  InviteClient invite{Timing{}};
+  invite.limit(TimePoint{});
+  invite.start(TimePoint{});
+  invite.on_response(100, TimePoint{10s});
+  EXPECT_EQ(invite.deadline(), TimePoint{42s});
+}
+
 // Timer E doubles up to T2; timer F ends it (§17.1.2.2).
 TEST(Client, ResendsUpToT2UntilTimerF) {
   TimePoint now{};
