@@ -129,6 +129,20 @@ void draw_sit(Behaviour& b, Random& random, const Library& library, const Option
   b.final_after = b.ringing_after + script.end;
 }
 
+// An agent's phone answers soon and speaks until the call ends.
+void draw_agent(Behaviour& b, Random& random, const Library& library, const Options& options) {
+  const auto& own = library.role("agent");
+  Script script;
+  script.silence(between(random, 200ms, 500ms));
+  script.sound(one_of(random, own.empty() ? library.role("person") : own));
+  script.silence(1s);
+  b.says = std::move(script.pieces);
+  b.is_repeated = true;
+  b.final_after = b.ringing_after + between(random, 200ms, 1s);
+  b.hang_up_after = Duration(1h);
+  if (options.agent_talk) b.hang_up_after = between(random, options.agent_talk->first, options.agent_talk->second);
+}
+
 }  // namespace
 
 std::string_view name_of(Kind kind) { return kKindNames[static_cast<std::size_t>(kind)]; }
@@ -202,6 +216,9 @@ Behaviour draw(Kind kind, Random& random, const Library& library, const Options&
       draw_sit(b, random, library, options);
       break;
     case Kind::kSilence:
+      break;
+    case Kind::kAgent:
+      draw_agent(b, random, library, options);
       break;
     case Kind::kNoAnswer:
       b.status = 0;

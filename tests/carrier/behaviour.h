@@ -14,14 +14,14 @@
 
 namespace carillon::carrier {
 
-enum class Kind : std::uint8_t { kPerson, kMachine, kBusy, kNoAnswer, kFax, kSit, kCongestion, kSilence };
-inline constexpr std::array<std::string_view, 8> kKindNames = {"person", "machine", "busy",       "no_answer",
-                                                               "fax",    "sit",     "congestion", "silence"};
+enum class Kind : std::uint8_t { kPerson, kMachine, kBusy, kNoAnswer, kFax, kSit, kCongestion, kSilence, kAgent };
+inline constexpr std::array<std::string_view, 9> kKindNames = {"person", "machine",    "busy",    "no_answer", "fax",
+                                                               "sit",    "congestion", "silence", "agent"};
 std::string_view name_of(Kind kind);
 
 /// Share of each kind among numbers that do not name their own behaviour. Sums to 1 within rounding.
 struct Mix {
-  std::array<double, 8> share{0.45, 0.25, 0.06, 0.08, 0.04, 0.04, 0.04, 0.04};
+  std::array<double, 9> share{0.45, 0.25, 0.06, 0.08, 0.04, 0.04, 0.04, 0.04, 0};
   /// "person=.45,busy=.1": those not named get 0; shares are scaled to sum 1.
   static Result<Mix, std::string> parse(std::string_view text);
 };
@@ -41,7 +41,8 @@ struct Options {
   double early_hang_up_rate = 0.05;                           ///< of people: gone 3-6 s after answer
   double patient_rate = 0.8;  ///< of people and machines: leave it to the other side to hang up
   double answered_sit_rate = 0.25;
-  Duration patience = 60s;  ///< when even the patient hang up
+  std::optional<std::pair<Duration, Duration>> agent_talk;  ///< how long an agent stays; else the other side ends it
+  Duration patience = 60s;                                  ///< when even the patient hang up
 };
 
 /// One stretch of what a phone says: a sound, or silence of that length when `sound` is empty.
@@ -59,6 +60,7 @@ struct Behaviour {
   int retry_after_s = 0;
   bool is_early_media = false;                               ///< 183 with `says` before the final answer
   std::vector<Piece> says;                                   ///< from answer (or from 183)
+  bool is_repeated = false;                                  ///< says it over and over
   SoundPtr background;                                       ///< looped in all silences
   Duration greeting_began{0}, greeting_end{0}, beep_end{0};  ///< from answer; zero: none
   char digit = 0;                                            ///< pressed once something is heard after the greeting

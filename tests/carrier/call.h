@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,7 @@ struct Switchboard {
   std::uint64_t seed = 1;
   Options options;
   std::optional<Login> require_auth;
+  std::set<std::string, std::less<>> agents = {};  ///< users whose phones registered from here
   const Library& library;
   UdpSocket& sip;
   RtpPorts& ports;

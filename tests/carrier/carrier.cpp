@@ -37,6 +37,7 @@ Carrier::Carrier(const CarrierConfig& config, UdpSocket sip, const Library& libr
              .seed = config.seed,
              .options = config.options,
              .require_auth = config.require_auth,
+             .agents = {},
              .library = library,
              .sip = sip_,
              .ports = ports_,
@@ -44,6 +45,10 @@ Carrier::Carrier(const CarrierConfig& config, UdpSocket sip, const Library& libr
              .truth = truth,
              .random = Random(config.seed * 31 + 7)} {
   std::ranges::sort(config_.orders, {}, &CallOrder::at);
+  for (const auto& line : config_.agents) {
+    board_.agents.insert(line.login.user);
+    registrations_.push_back(std::make_unique<Registration>(board_, line));
+  }
 }
 
 void Carrier::answer(const SipMessage& request, int status, std::string_view reason, const Endpoint& source) {
@@ -122,6 +127,8 @@ void Carrier::read_sip(TimePoint now) {
       }
       const auto call = by_call_id_.find(std::string(message->get("call-id")));
       if (call != by_call_id_.end()) call->second->on_response(*message, now);
+      for (const auto& registration : registrations_)
+        if (registration->call_id() == message->get("call-id")) registration->on_response(*message, now);
     }
     if (batch.size() < 32) return;
   }
@@ -130,6 +137,15 @@ void Carrier::read_sip(TimePoint now) {
 void Carrier::place_due(TimePoint now) {
   while (next_order_ < config_.orders.size() && now >= started_ + config_.orders[next_order_].at)
     add(std::make_unique<Caller>(board_, config_.orders[next_order_++], now));
+}
+
+void Carrier::step_registrations(TimePoint now) {
+  for (const auto& registration : registrations_) registration->step(now);
+  const bool all = std::ranges::all_of(registrations_, [](const auto& r) { return r->is_registered(); });
+  if (!all || are_all_registered_ || registrations_.empty()) return;
+  are_all_registered_ = true;
+  fmt::print("registered {}\n", registrations_.size());
+  std::fflush(stdout);
 }
 
 void Carrier::beat(TimePoint now) {
@@ -161,6 +177,7 @@ CarrierCounts Carrier::run(int signal_fd) {
     TimePoint wake = TimePoint::max();
     if (is_busy()) wake = next_beat;
     if (next_order_ < config_.orders.size()) wake = std::min(wake, started_ + config_.orders[next_order_].at);
+    if (!registrations_.empty()) wake = std::min(wake, now + 100ms);
     if (config_.exit_after) wake = std::min(wake, started_ + *config_.exit_after);
     const auto wait = to_timespec(wake == TimePoint::max() ? Duration(60s) : wake - now);
     std::array<epoll_event, 4> events;
@@ -172,12 +189,14 @@ CarrierCounts Carrier::run(int signal_fd) {
     if (is_told && closing_since == TimePoint{}) {
       closing_since = now;
       next_order_ = config_.orders.size();
+      for (const auto& registration : registrations_) registration->close();
       for (auto& slot : slots_)
         for (auto& call : slot) call->close(now);
     }
     if (!is_busy()) next_beat = now;
     read_sip(now);
     place_due(now);
+    if (closing_since == TimePoint{}) step_registrations(now);
     for (; is_busy() && next_beat <= now; next_beat += 1ms, ++tick_) {
       counts_.late_beats += now - next_beat > 10ms;
       beat(now);

@@ -12,6 +12,7 @@
 
 #include "tests/carrier/call.h"
 #include "tests/carrier/caller.h"
+#include "tests/carrier/registration.h"
 
 namespace carillon::carrier {
 
@@ -23,6 +24,7 @@ struct CarrierConfig {
   std::optional<Login> require_auth;  ///< challenges with 401 or 407, by Call-ID
   bool offers_sha256 = false;         ///< above MD5
   std::vector<CallOrder> orders;      ///< calls to place, by time
+  std::vector<AgentLine> agents;      ///< phones that register with the product
   std::optional<Duration> exit_after;
 };
 
@@ -52,6 +54,7 @@ class Carrier {
   void add(std::unique_ptr<Call> call);
   void beat(TimePoint now);
   void place_due(TimePoint now);
+  void step_registrations(TimePoint now);
   bool is_busy() const { return calls_ > 0; }
 
   CarrierConfig config_;
@@ -61,6 +64,8 @@ class Carrier {
   Switchboard board_;
   TimePoint started_{};
   std::size_t next_order_ = 0;
+  std::vector<std::unique_ptr<Registration>> registrations_;
+  bool are_all_registered_ = false;
   std::array<std::vector<std::unique_ptr<Call>>, 20> slots_;  ///< by the millisecond of their beat
   std::unordered_map<std::string, Call*> by_call_id_;
   std::size_t calls_ = 0;

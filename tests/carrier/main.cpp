@@ -17,7 +17,8 @@ using namespace carillon::carrier;
 
 struct Arguments {
   std::string listen = "127.0.0.1:0", mix, voices, truth, require_auth, answer_delay, keep_heard;
-  std::vector<std::string> expect, call_files;
+  std::vector<std::string> expect, call_files, agents;
+  std::string agent_talk;
   double exit_after = 0;
   CarrierConfig config;
 };
@@ -50,8 +51,16 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--early-hang-up-rate", a.config.options.early_hang_up_rate, "share of people gone within seconds");
   app.add_option("--patient-rate", a.config.options.patient_rate, "share that lets the other side hang up");
   app.add_option("--call", a.call_files, "file of calls to place, one JSON object per line; repeatable");
+  app.add_option("--agent", a.agents, "USER:PASSWORD@ADDRESS:PORT: a phone that registers there; repeatable");
+  app.add_option("--agent-talk", a.agent_talk, "MIN-MAX milliseconds after which an agent hangs up");
   app.add_option("--keep-heard", a.keep_heard, "folder for a WAV of what each call heard");
   app.add_option("--exit-after", a.exit_after, "seconds after which it ends by itself");
+}
+
+std::pair<Duration, Duration> read_range(const std::string& option, const std::string& text) {
+  unsigned low = 0, high = 0;
+  if (std::sscanf(text.c_str(), "%u-%u", &low, &high) != 2 || low > high) fail(option + ": not MIN-MAX");
+  return {std::chrono::milliseconds(low), std::chrono::milliseconds(high)};
 }
 
 void read_options(Arguments& a) {
@@ -60,12 +69,9 @@ void read_options(Arguments& a) {
   a.config.listen = *listen;
   if (a.config.rtp_min > a.config.rtp_max) fail("--rtp-min: above --rtp-max");
   if (!a.mix.empty()) a.config.options.mix = or_fail(Mix::parse(a.mix));
-  if (!a.answer_delay.empty()) {
-    unsigned low = 0, high = 0;
-    if (std::sscanf(a.answer_delay.c_str(), "%u-%u", &low, &high) != 2 || low > high)
-      fail("--answer-delay: not MIN-MAX");
-    a.config.options.answer_delay = {std::chrono::milliseconds(low), std::chrono::milliseconds(high)};
-  }
+  if (!a.answer_delay.empty()) a.config.options.answer_delay = read_range("--answer-delay", a.answer_delay);
+  if (!a.agent_talk.empty()) a.config.options.agent_talk = read_range("--agent-talk", a.agent_talk);
+  for (const auto& agent : a.agents) a.config.agents.push_back(or_fail(parse_agent(agent)));
   if (const auto colon = a.require_auth.find(':'); !a.require_auth.empty()) {
     if (colon == std::string::npos) fail("--require-auth: not USER:PASSWORD");
     a.config.require_auth = Login{a.require_auth.substr(0, colon), a.require_auth.substr(colon + 1)};

@@ -17,9 +17,11 @@ Phone::Phone(Switchboard& board, const SipMessage& invite, const Endpoint& sourc
   truth_.from = user_of(uri_of(remote_));
   truth_.to = user_of(invite.uri);
   truth_.is_challenged = board.require_auth.has_value();
-  const Kind kind = draw_kind(board.seed, truth_.to, board.options.mix);
+  const Kind kind =
+      board.agents.contains(truth_.to) ? Kind::kAgent : draw_kind(board.seed, truth_.to, board.options.mix);
   auto random = random_for(board.seed + 1, truth_.to);
   behaviour_ = draw(kind, random, board.library, board.options);
+  mouth_.loop(behaviour_.is_repeated);
   truth_.behaviour = name_of(kind);
   truth_.greeting_began = behaviour_.greeting_began;
   truth_.greeting_end = behaviour_.greeting_end;
