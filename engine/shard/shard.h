@@ -65,6 +65,7 @@ class Shard {
 
   Endpoint sip_address() const;
   const call::Calls& calls() const { return *calls_; }
+  std::uint32_t pairs_lent() const { return pairs_->lent(); }
   const ShardCounters& counters() const { return counters_; }
 
  private:

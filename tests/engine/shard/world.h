@@ -73,7 +73,7 @@ class Side {
       config.rtp_pairs = 4000;
       config.legs_max = legs_max;
       config.nonce_key.fill(7);
-      core.shard = std::make_unique<Shard>(config, ShardParts{*core.port, *core.rings, recordings, trunks_, mesh_},
+      core.shard = std::make_unique<Shard>(config, ShardParts{*core.port, *core.rings, recordings, trunks, mesh_},
                                            seed + i, TimePoint{} + 1h, WallTime{} + std::chrono::hours(500'000));
       EXPECT_EQ(core.shard->open(), "");
       cores.push_back(std::move(core));
@@ -165,6 +165,7 @@ class Side {
   };
   std::vector<Core> cores;
   MemoryRecordings recordings;
+  call::TrunkBoard trunks;
   std::vector<call::Event> events;  ///< statistics apart
   std::map<std::uint64_t, LegState> states;
   std::map<std::uint64_t, std::string> errors;  ///< of commands that came back
@@ -197,7 +198,6 @@ class Side {
 
  private:
   std::uint8_t host_;
-  call::TrunkBoard trunks_;
   Mesh mesh_;
   std::map<Command*, std::unique_ptr<Command>> commands_;
   std::uint64_t command_id_ = 0, leg_id_ = 1000;
