@@ -38,6 +38,7 @@ class MmsgPort final : public Port {
       in_parts_[i] = {memory_.data() + i * stride_, config.receive_bytes};
       in_[i].msg_hdr = {};
       in_[i].msg_hdr.msg_name = &in_peers_[i];
+      in_[i].msg_hdr.msg_namelen = sizeof(SocketAddress);
       in_[i].msg_hdr.msg_iov = &in_parts_[i];
       in_[i].msg_hdr.msg_iovlen = 1;
     }
@@ -119,10 +120,10 @@ std::span<const Received> MmsgPort::receive(int most) {
 }
 
 void MmsgPort::take(std::uint32_t index, int descriptor, std::size_t most, TimePoint now) {
-  for (std::size_t i = used_; i < used_ + most; ++i) in_[i].msg_hdr.msg_namelen = sizeof(SocketAddress);
   const int count = ::recvmmsg(descriptor, &in_[used_], static_cast<unsigned>(most), MSG_DONTWAIT, nullptr);
   if (count <= 0) return;  // nothing after all, or an ICMP error, which reading has cleared
   for (int i = 0; i < count; ++i, ++used_) {
+    in_[used_].msg_hdr.msg_namelen = sizeof(SocketAddress);  // the kernel has written to it
     if (in_[used_].msg_hdr.msg_flags & MSG_TRUNC) {
       ++counters_.truncated;
       continue;

@@ -175,8 +175,9 @@ void DiskThread::write(std::uint32_t slot, std::uint32_t block, std::uint32_t by
     give_back(block);
     return;
   }
-  if (recording.submitted > recording.allocated) {
-    // Room ahead, so that writes neither lengthen the file nor look for blocks. Where that is refused, the write says.
+  if (recording.direct && recording.submitted > recording.allocated) {
+    // Room ahead, so that direct writes neither lengthen the file nor look for blocks. Where that is refused, the write
+    // says so. Buffered writes the file system gathers by itself; room ahead made them dearer.
     (void)::fallocate(recording.descriptor, 0, static_cast<off_t>(recording.allocated),
                       static_cast<off_t>(config_.preallocate));
     recording.allocated += config_.preallocate;
