@@ -5,6 +5,12 @@
 
 namespace carillon::control {
 
+Response json_response(int status, const boost::json::value& body) {
+  Response response{.status = status, .body = boost::json::serialize(body)};
+  response.set("Content-Type", "application/json");
+  return response;
+}
+
 Result<Paging, Problem> paging_of(const Context& context) {
   constexpr std::size_t kLimitMax = 500;
   Paging paging{.limit = 50, .cursor = context.parameter("cursor")};

@@ -56,11 +56,7 @@ struct Operation {
   std::function<Reply(Context&)> run = nullptr;
 };
 
-inline Response json_response(int status, const boost::json::value& body) {
-  Response response{.status = status, .body = boost::json::serialize(body)};
-  response.set("Content-Type", "application/json");
-  return response;
-}
+Response json_response(int status, const boost::json::value& body);
 inline Problem not_found(std::string_view noun) {
   return Problem{.code = "not_found", .detail = "no " + std::string(noun) + " of that id in this project"};
 }

@@ -160,6 +160,8 @@ void describe(bj::object& schema, const Rule* rule) {
   if (!std::isinf(rule->max)) schema[high] = static_cast<std::int64_t>(rule->max);
 }
 
+bj::string reference(std::string_view name) { return bj::string(fmt::format("#/components/schemas/{}", name)); }
+
 void merge_patch(bj::value& target, const bj::value& patch) {
   if (!patch.is_object()) {
     target = patch;

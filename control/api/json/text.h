@@ -51,6 +51,9 @@ class Walk {
 /// Adds bounds, words and flags of a rule to a schema object.
 void describe(boost::json::object& schema, const Rule* rule);
 
+/// "#/components/schemas/NAME".
+boost::json::string reference(std::string_view name);
+
 /// RFC 7396: members of `patch` replace those of `target`, null removes.
 void merge_patch(boost::json::value& target, const boost::json::value& patch);
 

@@ -332,7 +332,7 @@ boost::json::object schema(boost::json::object& components, const Rule* rule) {
       components[T::kSchema] = boost::json::object{};  // holds the name while members are walked
       components[T::kSchema] = struct_schema<T>(components);
     }
-    out["$ref"] = std::string("#/components/schemas/") + T::kSchema;
+    out["$ref"] = reference(T::kSchema);
   } else {
     out = struct_schema<T>(components);
   }

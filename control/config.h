@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "control/api/http_server.h"
+#include "control/link/engine_link.h"
+
+namespace carillon::control {
+
+struct EngineConfig {
+  std::string name;
+  std::string link;  ///< "unix:PATH" or "tcp:IP:PORT"
+  link::TlsConfig tls;
+};
+
+/// carillon-control's configuration file (TOML).
+struct ControlConfig {
+  std::string data_dir;  ///< data bases, prompts, recordings, admin.token
+  std::string log_level = "info";
+  HttpConfig http;
+  std::vector<EngineConfig> engines;
+
+  /// The first fault as "field: reason", or empty.
+  std::string fault() const;
+};
+
+/// Reads TOML text. The error names the line or the field; a field that we do not know is an error.
+Result<ControlConfig, std::string> parse_config(std::string_view text);
+
+}  // namespace carillon::control
