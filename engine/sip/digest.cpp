@@ -51,31 +51,36 @@ std::optional<std::uint32_t> from_hex(std::string_view text) {
 }  // namespace
 
 Hasher::Hasher()
-    : context_(EVP_MD_CTX_new()),
+    : md5_context_(EVP_MD_CTX_new()),
+      sha256_context_(EVP_MD_CTX_new()),
       md5_(EVP_MD_fetch(nullptr, "MD5", nullptr)),
       sha256_(EVP_MD_fetch(nullptr, "SHA256", nullptr)) {
-  CHECK(context_ != nullptr);
+  CHECK(md5_context_ != nullptr);
+  CHECK(sha256_context_ != nullptr);
   CHECK(md5_ != nullptr);
   CHECK(sha256_ != nullptr);
 }
 
 Hasher::~Hasher() {
-  EVP_MD_CTX_free(context_);
+  EVP_MD_CTX_free(md5_context_);
+  EVP_MD_CTX_free(sha256_context_);
   EVP_MD_free(md5_);
   EVP_MD_free(sha256_);
 }
 
 std::size_t Hasher::raw(Algorithm algorithm, std::initializer_list<std::string_view> parts, char separator,
                         unsigned char* out) {
-  CHECK(EVP_DigestInit_ex(context_, algorithm == Algorithm::kMd5 ? md5_ : sha256_, nullptr) == 1);
+  const bool is_md5 = algorithm == Algorithm::kMd5;
+  auto* const context = is_md5 ? md5_context_ : sha256_context_;
+  CHECK(EVP_DigestInit_ex(context, is_md5 ? md5_ : sha256_, nullptr) == 1);
   bool first = true;
   for (const auto part : parts) {
-    if (!first && separator != '\0') EVP_DigestUpdate(context_, &separator, 1);
+    if (!first && separator != '\0') EVP_DigestUpdate(context, &separator, 1);
     first = false;
-    EVP_DigestUpdate(context_, part.data(), part.size());
+    EVP_DigestUpdate(context, part.data(), part.size());
   }
   unsigned int size = 0;
-  CHECK(EVP_DigestFinal_ex(context_, out, &size) == 1);
+  CHECK(EVP_DigestFinal_ex(context, out, &size) == 1);
   return size;
 }
 

@@ -34,7 +34,7 @@ class Hasher {
  private:
   std::size_t raw(Algorithm algorithm, std::initializer_list<std::string_view> parts, char separator,
                   unsigned char* out);
-  evp_md_ctx_st* context_;
+  evp_md_ctx_st *md5_context_, *sha256_context_;  // one each: changing the algorithm of one would allocate
   evp_md_st* md5_;
   evp_md_st* sha256_;
 };

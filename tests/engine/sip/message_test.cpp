@@ -50,7 +50,7 @@ TEST(Message, ResponseIsRead) {
 
 // The short tortuous INVITE of RFC 4475 §3.1.1.1, in spirit: compact and odd-cased names, folds, spaces before colons.
 TEST(Message, TortuousInviteIsUnderstood) {
-  const auto message = parse(
+  const std::string text =
       "INVITE sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0\r\n"
       "TO :\r\n sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n\r\n"
       "from   : \"J Rosenberg \\\\\\\"\"       <sip:jdrosen@example.com>\r\n  ;\r\n  tag = 98asjd8\r\n"
@@ -61,7 +61,8 @@ TEST(Message, TortuousInviteIsUnderstood) {
       "branch=\r\n"
       " z9hG4bK30239\r\nm:\"Quoted string \\\"\\\"\" <sip:jdrosen@example.com> ; newparam =\r\n      newvalue ;\r\n"
       "  secondparam ; q = 0.33\r\n\r\n" +
-      std::string(150, 'v'));
+      std::string(150, 'v');
+  const auto message = parse(text);
   ASSERT_TRUE(message.has_value());
   EXPECT_EQ(message->fault(), Fault::kNone);
   EXPECT_EQ(message->cseq(), 9u);
