@@ -54,6 +54,9 @@ using Parser = http::request_parser<http::string_body>;
 constexpr auto kNoThrow = [](error_code& error) { return asio::redirect_error(asio::use_awaitable, error); };
 constexpr std::size_t kLargeBody = 1 << 20;
 
+// g++ 12 destroys temporaries twice when they are part of a co_await expression (GCC bug 99576): here such arguments
+// are named, or references.
+
 // What connections share.
 struct Shared {
   const HttpConfig& config;
@@ -108,12 +111,10 @@ class Connection {
     Request request = request_of(parser, peer_);
     Admission admission = shared_.handler.admit(request);
     const auto length = parser.content_length();
-    const bool too_large = length && *length > admission.body_max;
-    if (admission.refusal) co_return co_await last(std::move(*admission.refusal));
-    if (too_large) co_return co_await last(shared_.handler.refuse("body_too_large"));
+    if (admission.refusal) co_return co_await answer(*admission.refusal, false, false);
+    if (length && *length > admission.body_max) co_return co_await refuse("body_too_large");
     const bool large = admission.body_max > kLargeBody && (!length || *length > kLargeBody);
-    if (large && shared_.large_bodies >= shared_.config.large_bodies_max)
-      co_return co_await last(shared_.handler.refuse("too_many_requests"));
+    if (large && shared_.large_bodies >= shared_.config.large_bodies_max) co_return co_await refuse("too_many_requests");
     std::optional<Counted> counted;
     if (large) counted.emplace(shared_.large_bodies);
 
@@ -124,38 +125,34 @@ class Connection {
     }
     socket().expires_after(shared_.config.body_timeout);
     co_await http::async_read(stream_, buffer_, parser, kNoThrow(error));
-    if (error == http::error::body_limit) co_return co_await last(shared_.handler.refuse("body_too_large"));
+    if (error == http::error::body_limit) co_return co_await refuse("body_too_large");
     if (error == beast::error::timeout) co_return false;
-    if (error) co_return co_await last(shared_.handler.refuse("bad_request"));
+    if (error) co_return co_await refuse("bad_request");
     const bool keep = parser.get().keep_alive();
+    const bool head_only = parser.get().method() == http::verb::head;
     request.body = std::move(parser.get().body());
     socket().expires_never();
-    Response response = co_await run(std::move(request));
-    co_return co_await answer(std::move(response), parser.get().method() == http::verb::head, keep);
+    Response response;
+    const auto work = [this, &request, &response]() -> Task {  // on the pool: the handler may wait
+      response = shared_.handler.handle(request);
+      co_return;
+    };
+    co_await asio::co_spawn(shared_.pool, work, asio::use_awaitable);
+    co_return co_await answer(response, head_only, keep);
   }
 
-  // On the pool: the handler may wait.
-  asio::awaitable<Response> run(Request request) {
-    Handler& handler = shared_.handler;
-    co_return co_await asio::co_spawn(
-        shared_.pool,
-        [&handler, request = std::move(request)]() -> asio::awaitable<Response> { co_return handler.handle(request); },
-        asio::use_awaitable);
-  }
-
-  asio::awaitable<bool> refuse_head(error_code error) {
-    if (error == http::error::header_limit) co_return co_await last(shared_.handler.refuse("headers_too_large"));
-    if (error == beast::error::timeout && buffer_.size() > 0) {
-      socket().expires_after(shared_.config.head_timeout);
-      co_return co_await last(shared_.handler.refuse("timeout"));
-    }
+  asio::awaitable<bool> refuse_head(const error_code& error) {
+    if (error == http::error::header_limit) co_return co_await refuse("headers_too_large");
     const bool malformed = error.category() == make_error_code(http::error::bad_version).category() &&
                            error != http::error::end_of_stream && error != http::error::partial_message;
-    if (malformed) co_return co_await last(shared_.handler.refuse("bad_request"));
+    if (malformed) co_return co_await refuse("bad_request");
     co_return false;
   }
 
-  asio::awaitable<bool> last(Response response) { co_return co_await answer(std::move(response), false, false); }
+  asio::awaitable<bool> refuse(const char* code) {
+    Response response = shared_.handler.refuse(code);
+    co_return co_await answer(response, false, false);
+  }
 
   template <class Message>
   void fill_head(Message& message, const Response& response, bool keep) {
@@ -165,7 +162,7 @@ class Connection {
     message.keep_alive(keep);
   }
 
-  asio::awaitable<bool> answer(Response response, bool head_only, bool keep) {
+  asio::awaitable<bool> answer(Response& response, bool head_only, bool keep) {
     socket().expires_after(shared_.config.body_timeout);
     if (response.stream && !head_only) co_return co_await stream_events(response);
     if (response.file && !head_only) co_return co_await send_file(response, keep);
@@ -178,12 +175,12 @@ class Connection {
       fill_head(head, response, keep);
       head.content_length(response.file ? response.file->length : response.body.size());
       co_await http::async_write(stream_, head, kNoThrow(error));
-      co_return !error && keep;
+      co_return error ? false : keep;
     }
     message.body() = std::move(response.body);
     if (!bodiless) message.prepare_payload();
     co_await http::async_write(stream_, message, kNoThrow(error));
-    co_return !error && keep;
+    co_return error ? false : keep;
   }
 
   asio::awaitable<bool> send_file(const Response& response, bool keep) {
@@ -209,7 +206,7 @@ class Connection {
       co_await http::async_write(stream_, serializer, kNoThrow(error));
       if (error == http::error::need_buffer) error = {};
     }
-    co_return !error && keep;
+    co_return error ? false : keep;
   }
 
   // Server-sent events end with the connection, so the body has no length.
@@ -236,8 +233,12 @@ class Connection {
     });
     while (!error) {
       knock->news = false;  // before looking: what comes now is not missed
-      std::string text = co_await asio::co_spawn(
-          shared_.pool, [source]() -> asio::awaitable<std::string> { co_return source->next(); }, asio::use_awaitable);
+      std::string text;
+      const auto look = [&source, &text]() -> Task {
+        text = source->next();
+        co_return;
+      };
+      co_await asio::co_spawn(shared_.pool, look, asio::use_awaitable);
       if (text.empty() && !knock->news) {
         error_code cancelled;
         knock->timer.expires_after(std::chrono::seconds(15));

@@ -33,7 +33,6 @@ constexpr ProblemKind kKinds[] = {
      "Use one of the methods in Allow."},
     {"not_acceptable", 406, "Nothing here that the client accepts", "Accept excludes every form that this answer has.",
      "Accept application/json."},
-    {"timeout", 408, "The request came too slowly", "Head or body did not arrive in time.", "Send it again, faster."},
     {"conflict", 409, "It exists already", "Another object holds this unique name or number.",
      "Choose another, or change the one that exists."},
     {"in_use", 409, "It is still used", "Something else refers to it; the detail says what.",

@@ -123,7 +123,7 @@ void Walk::pop() {
 }
 
 void Walk::check_range(double value, const Rule* rule) {
-  if (rule == nullptr || (value >= rule->min && value <= rule->max)) return;
+  if (rule == nullptr || mode_ == Mode::kStore || (value >= rule->min && value <= rule->max)) return;
   if (std::isinf(rule->max))
     fault("range", fmt::format("must be at least {}", rule->min));
   else if (std::isinf(rule->min))
@@ -133,7 +133,7 @@ void Walk::check_range(double value, const Rule* rule) {
 }
 
 void Walk::check_length(std::size_t length, const Rule* rule) {
-  if (rule == nullptr) return;
+  if (rule == nullptr || mode_ == Mode::kStore) return;
   const auto size = static_cast<double>(length);
   if (size < rule->min) fault("length", fmt::format("must have a length of at least {}", rule->min));
   if (size > rule->max) fault("length", fmt::format("must have a length of at most {}", rule->max));
@@ -141,7 +141,7 @@ void Walk::check_length(std::size_t length, const Rule* rule) {
 
 void Walk::check_text(std::string_view value, const Rule* rule) {
   check_length(value.size(), rule);
-  if (rule == nullptr || rule->check == nullptr) return;
+  if (rule == nullptr || rule->check == nullptr || mode_ == Mode::kStore) return;
   if (auto wrong = rule->check(value); !wrong.empty()) fault("format", std::move(wrong));
 }
 
