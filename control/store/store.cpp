@@ -41,6 +41,7 @@ Store::Store(const std::string& folder) {
   event_sequence_ = last("select sequence from events order by sequence desc limit 1");
   cdr_sequence_ = last("select sequence from cdrs order by sequence desc limit 1");
   writer_ = std::make_unique<GroupCommit>(calls);
+  leads_ = std::make_unique<LeadStore>(folder);
 }
 
 std::string Store::table(Kind kind) {

@@ -1,6 +1,7 @@
 #pragma once
 // The store's face: rows in, rows out, no JSON and no rule of the product. SQLite behind it now, PostgreSQL later.
-// Every row belongs to a project. Two files: plane.db (resources) and calls.db (attempts, calls, CDRs, events).
+// Every row belongs to a project. Three files: plane.db (resources), calls.db (attempts, calls, CDRs, events)
+// and leads.db (lists, leads, imports, do-not-call; LeadStore).
 // Any thread. A data base that fails throws DatabaseError; the API answers 503 store_unavailable.
 
 #include <atomic>
@@ -13,6 +14,7 @@
 
 #include "control/store/database.h"
 #include "control/store/group_commit.h"
+#include "control/store/leads.h"
 #include "engine/base/result.h"
 
 namespace carillon::control {
@@ -132,6 +134,8 @@ class Store {
   void prune(std::int64_t idempotency_before_ms, std::int64_t events_before_ms);
   std::uint64_t commits() const { return writer_->commits(); }
 
+  LeadStore& leads() { return *leads_; }
+
  private:
   static std::string table(Kind kind);
   std::vector<Row> read(const std::string& sql, const Values& values);
@@ -139,6 +143,7 @@ class Store {
   std::mutex plane_mutex_, reader_mutex_;
   std::unique_ptr<Database> plane_, reader_;
   std::unique_ptr<GroupCommit> writer_;
+  std::unique_ptr<LeadStore> leads_;
   std::atomic<std::int64_t> event_sequence_{0}, cdr_sequence_{0};
 };
 
