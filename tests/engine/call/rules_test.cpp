@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/call/cause.h"
+#include "engine/call/info_digit.h"
 #include "engine/call/number_rule.h"
 #include "engine/call/trunk_limits.h"
 
@@ -34,6 +35,32 @@ TEST(NumberRule, StripsPrefixesAndSeesToThePlus) {
       {"", {1, "9", Plus::kAdd}, ""},
   };
   for (const Case& each : cases) EXPECT_EQ(rewrite(each.in, each.rule).view(), each.out) << each.in;
+}
+
+TEST(InfoDigit, ReadsBothForms) {
+  struct Case {
+    const char *type, *body;
+    char digit;
+    Duration duration;
+  };
+  const Case cases[] = {
+      {"application/dtmf-relay", "Signal=5\r\nDuration=160\r\n", '5', 160ms},
+      {"application/dtmf-relay", "Signal= #\nDuration= 250", '#', 250ms},
+      {"application/dtmf-relay; charset=x", "Duration=80\r\nSignal=*", '*', 80ms},
+      {"application/dtmf-relay", "Signal=5\r\nDuration=999999999999", '5', 100ms},
+      {"application/dtmf-relay", "Signal=5", '5', 100ms},
+      {"application/dtmf", "7", '7', 100ms},
+      {"application/dtmf", "7\r\n", '7', 100ms},
+      {"application/dtmf-relay", "Signal=12", 0, 100ms},
+      {"application/dtmf-relay", "Signal=", 0, 100ms},
+      {"application/dtmf", "", 0, 100ms},
+      {"application/media_control+xml", "5", 0, 100ms},
+  };
+  for (const Case& each : cases) {
+    const InfoDigit read = read_info_digit(each.type, each.body);
+    EXPECT_EQ(read.digit, each.digit) << each.body;
+    EXPECT_EQ(read.duration, each.duration) << each.body;
+  }
 }
 
 TEST(Cause, StatusesMapAsRfc3398Says) {
