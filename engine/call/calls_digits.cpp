@@ -10,19 +10,24 @@ namespace carillon::call {
 void Calls::on_digit_news(Leg& leg, const rtp::DigitNews& news, TimePoint now) {
   // The plan hears a key when it goes down. Its length is known when it goes up: control and the bridge get it then.
   if (news.ended != 0) {
-    Event event = this->news(EventKind::kDtmf, leg, now);
-    event.body.dtmf = {news.ended, news.ended_duration, std::string_view("rfc4733")};
-    events_.push(event);
+    leg.pressed = 0;
+    report_digit(leg, news.ended, news.ended_duration, "rfc4733", now);
     if (Leg* partner = legs_.find(leg.partner)) (void)send_digits(*partner, {&news.ended, 1}, news.ended_duration);
   }
-  if (news.begun != 0) key_down(leg, news.begun, now);
+  if (news.begun == 0) return;
+  leg.pressed = news.begun;
+  key_down(leg, news.begun, now);
+}
+
+void Calls::report_digit(Leg& leg, char digit, Duration duration, std::string_view source, TimePoint now) {
+  Event event = news(EventKind::kDtmf, leg, now);
+  event.body.dtmf = {digit, duration, source};
+  events_.push(event);
 }
 
 /// In band and INFO, which say all at once. A tone in the audio crosses a bridge by itself.
 void Calls::on_digit(Leg& leg, char digit, Duration duration, std::string_view source, TimePoint now) {
-  Event event = news(EventKind::kDtmf, leg, now);
-  event.body.dtmf = {digit, duration, source};
-  events_.push(event);
+  report_digit(leg, digit, duration, source, now);
   const bool is_inband = source == "inband";
   if (Leg* partner = legs_.find(leg.partner); partner && !is_inband) (void)send_digits(*partner, {&digit, 1}, duration);
   key_down(leg, digit, now);

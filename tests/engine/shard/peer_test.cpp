@@ -70,6 +70,7 @@ class Peer {
   }
   std::function<void(const std::string&)> on_message;
   std::vector<std::string> heard;
+  Endpoint source;  ///< of the last message
   int rtp_packets = 0;
 
  private:
@@ -79,6 +80,7 @@ class Peer {
         ++rtp_packets;
         continue;
       }
+      source = packet.peer;
       heard.emplace_back(text_of(packet.data));
       if (on_message) on_message(std::string(heard.back()));
     }
@@ -176,6 +178,25 @@ TEST(Peer, DigitsInBandAreHeardWhereNoTelephoneEventWasAgreed) {
   ASSERT_EQ(world.a.news(EventKind::kDtmf, leg).size(), 1u);
   EXPECT_EQ(world.a.news(EventKind::kDtmf, leg)[0].body.dtmf.digit, '7');
   EXPECT_EQ(world.a.news(EventKind::kDtmf, leg)[0].body.dtmf.source.view(), "inband");
+}
+
+TEST(Peer, ATrunkMayHaveItsOwnLocalAndAdvertisedAddress) {
+  World world;
+  Peer peer(world);
+  std::string invite;
+  peer.on_message = [&](const std::string& message) {
+    if (message.starts_with("INVITE")) invite = message;
+  };
+  world.a.trunk("p", {Endpoint::v4(10, 0, 0, 3, 5060)}, [](call::Trunk& trunk) {
+    trunk.local_address = "10.0.0.77";
+    trunk.advertised_address = "198.51.100.7";
+  });
+  world.a.dial("p", "+4930123");
+  world.run(200ms);
+  EXPECT_EQ(peer.source, Endpoint::v4(10, 0, 0, 77, 5060));
+  EXPECT_THAT(invite, HasSubstr("c=IN IP4 198.51.100.7\r\n"));
+  EXPECT_THAT(header(invite, "Contact"), HasSubstr("@198.51.100.7:5060"));
+  EXPECT_THAT(header(invite, "Via"), HasSubstr("198.51.100.7:5060"));
 }
 
 TEST(Peer, ALateOfferIsAnsweredWithTheAck) {
