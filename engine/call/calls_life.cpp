@@ -169,7 +169,6 @@ void Calls::hang_up(Leg& leg, const Ending& ending, TimePoint now) {
 void Calls::end(Leg& leg, const Ending& ending, TimePoint now) {
   if (leg.is_ended) return;
   play_over(leg, false, now);
-  if (leg.pressed != 0) report_digit(leg, leg.pressed, Duration{0}, "rfc4733", now);  // held down to the end
   leg.is_ended = true;
   if (leg.dialog) {
     if (leg.cdr.inbound && !leg.is_answered() && !leg.answer_waits && ending.status >= 400)
@@ -199,7 +198,7 @@ void Calls::end(Leg& leg, const Ending& ending, TimePoint now) {
   give_back(leg.originate);
   give_back(leg.answer);
   give_back(leg.play);
-  by_id_.remove(leg.id);
+  by_id_.erase(leg.id.value);
   ended_.push_back(leg.self);
   if (Leg* left = legs_.find(partner)) bridge_lost(*left, now);
 }

@@ -101,7 +101,6 @@ struct Leg {
   MediaPair pair;
   bool is_behind_nat = false;
   rtp::Stream stream;
-  char pressed = 0;  ///< the key that is down (RFC 4733)
   MediaWheel::Place place;
   bool hears = false;                          ///< media flows: the leg is on the wheel
   bool was_quiet = true;                       ///< nothing was sent at the last beat

@@ -59,7 +59,7 @@ class Rest:
         return json.loads(self._checked("GET", path)[1])
 
     def get_bytes(self, path, headers=None):
-        return self._checked("GET", path, headers=headers)[1]
+        return self._checked("GET", path, headers={"Accept": "*/*", **(headers or {})})[1]
 
     def post(self, path, value=None, key=None, content=None, content_type="application/json"):
         body = content if content is not None else json.dumps(value if value is not None else {}).encode()
