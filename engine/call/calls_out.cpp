@@ -81,17 +81,15 @@ Calls::Try Calls::try_trunk(Leg& leg, TrunkEntry& entry, TimePoint now) {
   const Originate& wanted = std::get<Originate>(leg.originate->body);
   const Trunk& trunk = entry.trunk;
   const bool is_last = leg.route.candidate + 1 == wanted.trunks.size();
-  if (!entry.limits->is_reachable() && !is_last) {
-    leg.route.refused_because.assign("trunk does not answer OPTIONS");
+  const bool is_poor = !entry.limits->is_reachable() || entry.limits->is_resting(now);
+  if (is_poor && !is_last) {
+    leg.route.refused_because.assign("trunk does not answer OPTIONS, or asked to be called later");
     return Try::kNextTrunk;
   }
   if (leg.route.limits != entry.limits) {  // a further gateway goes on with the channel it has
     switch (entry.limits->admit(trunk.calls_per_second_max, trunk.channels_max, now)) {
       case Admission::kYes:
         break;
-      case Admission::kRetryAfter:
-        leg.route.refused_because.assign("trunk asked to be called later");
-        return Try::kNextTrunk;
       case Admission::kChannels:
         leg.route.refused_because.assign("trunk: all channels are in use");
         return Try::kNextTrunk;

@@ -152,7 +152,7 @@ PlanEvent event_of(media::Heard heard) {
 
 }  // namespace
 
-/// Early verdicts are reported only; the plan acts on what is final, and on the end of a machine's greeting.
+/// Early verdicts are reported only; the plan acts on what is final (a beep: when it is over and the machine records).
 void Calls::on_verdict(Leg& leg, const media::Verdict& verdict, TimePoint now) {
   Event event = news(EventKind::kDetection, leg, now);
   event.body.detection = {.verdict = std::string_view(media::name(verdict.heard)),
@@ -162,9 +162,9 @@ void Calls::on_verdict(Leg& leg, const media::Verdict& verdict, TimePoint now) {
                           .is_final = verdict.is_final,
                           .why = verdict.why};
   events_.push(event);
-  const bool is_beep = verdict.heard == media::Heard::kBeep;
-  if (!verdict.is_final && !is_beep) return;
-  if (!is_beep) leg.cdr.verdict.assign(media::name(verdict.heard));  // the machine stays one after its beep
+  if (!verdict.is_final) return;
+  if (verdict.heard != media::Heard::kBeep)
+    leg.cdr.verdict.assign(media::name(verdict.heard));  // the machine stays one after its beep
   plan_event(leg, event_of(verdict.heard), now);
 }
 

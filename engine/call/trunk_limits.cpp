@@ -5,7 +5,6 @@
 namespace carillon::call {
 
 Admission TrunkLimits::admit(std::uint32_t calls_per_second_max, std::uint32_t channels_max, TimePoint now) {
-  if (now.time_since_epoch().count() < retry_ns_.load(std::memory_order_relaxed)) return Admission::kRetryAfter;
   if (!take_channel(channels_max)) return Admission::kChannels;
   if (take_token(calls_per_second_max, now)) return Admission::kYes;
   release();

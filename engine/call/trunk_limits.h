@@ -11,7 +11,7 @@
 
 namespace carillon::call {
 
-enum class Admission : std::uint8_t { kYes, kCallsPerSecond, kChannels, kRetryAfter };
+enum class Admission : std::uint8_t { kYes, kCallsPerSecond, kChannels };
 
 /// Admission to one trunk: calls per second by the generic cell rate algorithm (a token bucket of
 /// 100 ms; ITU-T I.371 Annex A), channels in use, and "come back later" (503 with Retry-After).
@@ -23,8 +23,12 @@ class TrunkLimits {
   bool admit_incoming(std::uint32_t channels_max) { return take_channel(channels_max); }
   /// Gives the channel back; once per admit() that said kYes.
   void release() { channels_.fetch_sub(1, std::memory_order_relaxed); }
-  /// The trunk asked not to be called before `until`.
+  /// The trunk asked not to be called before `until` (503 with Retry-After). It is then left out while there is another
+  /// candidate; the last one is asked all the same, for many carriers say so of one number.
   void retry_after(TimePoint until);
+  bool is_resting(TimePoint now) const {
+    return now.time_since_epoch().count() < retry_ns_.load(std::memory_order_relaxed);
+  }
   /// What the OPTIONS probes of the one shard that sends them say; true until they say otherwise.
   void set_reachable(bool is_reachable) { is_reachable_.store(is_reachable, std::memory_order_relaxed); }
   bool is_reachable() const { return is_reachable_.load(std::memory_order_relaxed); }

@@ -89,8 +89,8 @@ TEST(TrunkLimits, RetryAfterIsRememberedUntilThen) {
   TrunkLimits limits;
   limits.retry_after(TimePoint{} + 5s);
   limits.retry_after(TimePoint{} + 2s);
-  EXPECT_EQ(limits.admit(0, 0, TimePoint{} + 4999ms), Admission::kRetryAfter);
-  EXPECT_EQ(limits.admit(0, 0, TimePoint{} + 5s), Admission::kYes);
+  EXPECT_TRUE(limits.is_resting(TimePoint{} + 4999ms));
+  EXPECT_FALSE(limits.is_resting(TimePoint{} + 5s));
 }
 
 TEST(TrunkBoard, GivesEveryShardTheSameLimits) {

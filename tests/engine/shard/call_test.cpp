@@ -136,6 +136,10 @@ TEST(Call, MovesOnToTheNextTrunkAfter503AndRemembersRetryAfter) {
   EXPECT_EQ(world.a.state(second).trunks_tried_count, 1);
   EXPECT_EQ(asked, 3);
 
+  // where there is no other, it is asked all the same
+  const LegId only = world.a.dial("b", "+4930126");
+  ASSERT_TRUE(world.run_until([&] { return world.a.state(only).phase == LegPhase::kAnswered; }));
+
   world.run(31s);
   const LegId third = world.a.dial("b", "+4930125", {}, both);
   ASSERT_TRUE(world.run_until([&] { return world.a.state(third).phase == LegPhase::kAnswered; }));
