@@ -204,8 +204,8 @@ void Calls::on_answered(Leg& leg, const sip::Event& event, TimePoint now) {
   leg.cdr.sip_status = static_cast<std::uint16_t>(event.status);
   const bool has_session = event.body.empty() ? leg.session.is_agreed : accept_answer(leg, event.body, now);
   if (!has_session) return end(leg, {EndedBy::kEngine, 65, 0, "answered without a usable session"}, now);
-  begin_call(leg, now);
   const LegId other = std::get<Originate>(leg.originate->body).bridge_to;
+  begin_call(leg, now);  // a plan that hangs up at once has given the command back
   if (!leg.is_ended && other && bridge(leg, other, now) != nullptr)
     hang_up(leg, {EndedBy::kEngine, kCauseNormal, 0, "the leg to bridge with is gone"}, now);
 }
