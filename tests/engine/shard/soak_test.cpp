@@ -182,5 +182,51 @@ TEST(Shards, MessagesFindTheirShard) {
   EXPECT_EQ(world.a.legs() + world.b.legs(), 0u);
 }
 
+// b plays an agent's phone: it registers with a as a trunk would, challenged; then every shard of a can call it.
+TEST(Shards, APhoneThatRegisteredAtOneShardIsReachedFromAll) {
+  World world(5, 3);
+  const call::PutEndpoint phone{.id = "phone_1",
+                                .username = "phone",
+                                // of "phone:carillon:secret"
+                                .ha1_md5 = "8f9e3ba5951b9b07f393e117ecb250d6",
+                                .ha1_sha256 = "096401f8f108445ff15d0c1353bd5631807dfb2e83cfaf2aba90979155157843",
+                                .behind_nat = false};
+  world.a.all(phone);
+  world.b.trunk("a", {world.a.address()}, [](call::Trunk& trunk) {
+    trunk.username = "phone";
+    trunk.password = "secret";
+    trunk.domain = "carillon";
+    trunk.registers = true;
+  });
+  world.b.on_incoming = [&](LegId leg, const LegState&, std::uint32_t shard) {
+    world.b.tell(call::Answer{leg, {}}, shard);
+  };
+  world.run(2s);
+  const bool is_known = std::ranges::any_of(world.a.events, [](const call::Event& event) {
+    return event.kind == EventKind::kEndpointState && event.body.endpoint.registered &&
+           event.body.endpoint.id.view() == "phone_1";
+  });
+  ASSERT_TRUE(is_known);
+  for (std::uint32_t shard = 0; shard < 3; ++shard) {
+    const LegId leg = world.a.dial(
+        "", "phone", {},
+        [](call::Originate& wanted) {
+          wanted.trunks.clear();
+          wanted.endpoint = "phone_1";
+        },
+        shard);
+    world.run(500ms);
+    EXPECT_EQ(world.a.state(leg).phase, LegPhase::kAnswered) << shard << ": " << world.a.state(leg).reason.view();
+    EXPECT_EQ(world.a.state(leg).endpoint.view(), "phone_1");
+  }
+  const LegId nobody = world.a.dial("", "phone", {}, [](call::Originate& wanted) {
+    wanted.trunks.clear();
+    wanted.endpoint = "phone_2";
+  });
+  world.run(100ms);
+  EXPECT_EQ(world.a.state(nobody).cause, 20);
+  EXPECT_EQ(world.a.state(nobody).reason.view(), "phone is not registered");
+}
+
 }  // namespace
 }  // namespace carillon::shard
