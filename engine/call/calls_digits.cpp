@@ -9,12 +9,15 @@ namespace carillon::call {
 void Calls::on_digit_news(Leg& leg, const rtp::DigitNews& news, TimePoint now) {
   // The plan hears a key when it goes down. Its length is known when it goes up: control and the bridge get it then.
   if (news.ended != 0) {
+    leg.key_held = 0;
     Event event = this->news(EventKind::kDtmf, leg, now);
     event.body.dtmf = {news.ended, news.ended_duration, std::string_view("rfc4733")};
     events_.push(event);
     if (Leg* partner = legs_.find(leg.partner)) (void)send_digits(*partner, {&news.ended, 1}, news.ended_duration);
   }
-  if (news.begun != 0) key_down(leg, news.begun, now);
+  if (news.begun == 0) return;
+  leg.key_held = news.begun;
+  key_down(leg, news.begun, now);
 }
 
 /// In band and INFO, which say all at once. A tone in the audio crosses a bridge by itself.

@@ -194,6 +194,11 @@ void Calls::end(Leg& leg, const Ending& ending, TimePoint now) {
   leg.cdr.cause = ending.cause;
   if (ending.status != 0) leg.cdr.sip_status = ending.status;
   leg.cdr.reason = ending.why.empty() ? FixedText<96>(cause_text(ending.cause)) : ending.why;
+  if (leg.key_held != 0) {  // the key that ended the call is in its books too, though it never went up
+    Event event = news(EventKind::kDtmf, leg, now);
+    event.body.dtmf = {leg.key_held, Duration{0}, std::string_view("rfc4733")};
+    events_.push(event);
+  }
   report(leg, LegPhase::kEnded, now);
   give_back(leg.originate);
   give_back(leg.answer);
