@@ -232,7 +232,7 @@ Behaviour draw(Kind kind, Random& random, const Library& library, const Options&
       b.status = 503;
       b.reason = "Service Unavailable";
       b.final_after = between(random, 20ms, 200ms);
-      if (random.below(2) == 0) b.retry_after_s = static_cast<int>(1 + random.below(10));
+      if (random.unit() < options.retry_after_rate) b.retry_after_s = static_cast<int>(1 + random.below(10));
       break;
   }
   if (!b.hang_up_after && b.status == 200) b.hang_up_after = b.greeting_end + options.patience;

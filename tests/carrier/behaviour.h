@@ -41,6 +41,7 @@ struct Options {
   double early_hang_up_rate = 0.05;                           ///< of people: gone 3-6 s after answer
   double patient_rate = 0.8;  ///< of people and machines: leave it to the other side to hang up
   double answered_sit_rate = 0.25;
+  double retry_after_rate = 0.5;  ///< of 503: the caller may then leave this carrier alone for seconds
   std::optional<std::pair<Duration, Duration>> agent_talk;  ///< how long an agent stays; else the other side ends it
   Duration patience = 60s;                                  ///< when even the patient hang up
 };

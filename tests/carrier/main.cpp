@@ -49,6 +49,7 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--opt-out-rate", a.config.options.opt_out_rate, "share of people who press 9");
   app.add_option("--press-one-rate", a.config.options.press_one_rate, "share of people who press 1");
   app.add_option("--early-hang-up-rate", a.config.options.early_hang_up_rate, "share of people gone within seconds");
+  app.add_option("--retry-after-rate", a.config.options.retry_after_rate, "share of 503 with Retry-After");
   app.add_option("--patient-rate", a.config.options.patient_rate, "share that lets the other side hang up");
   app.add_option("--call", a.call_files, "file of calls to place, one JSON object per line; repeatable");
   app.add_option("--agent", a.agents, "USER:PASSWORD@ADDRESS:PORT: a phone that registers there; repeatable");
