@@ -82,7 +82,7 @@ std::string Engine::start_shards() {
   port.back_end = config_.io.back_end == "uring"  ? io::BackEnd::kUring
                   : config_.io.back_end == "mmsg" ? io::BackEnd::kMmsg
                                                   : io::BackEnd::kAutomatic;
-  port.sockets_max = 2 * pairs + 1;
+  port.sockets_max = 2 * pairs + 32;  // SIP: the engine's and those of trunks bound elsewhere
 
   for (std::uint32_t index = 0; index < count; ++index) {
     Core core;

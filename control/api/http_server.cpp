@@ -114,7 +114,8 @@ class Connection {
     if (admission.refusal) co_return co_await answer(*admission.refusal, false, false);
     if (length && *length > admission.body_max) co_return co_await refuse("body_too_large");
     const bool large = admission.body_max > kLargeBody && (!length || *length > kLargeBody);
-    if (large && shared_.large_bodies >= shared_.config.large_bodies_max) co_return co_await refuse("too_many_requests");
+    if (large && shared_.large_bodies >= shared_.config.large_bodies_max)
+      co_return co_await refuse("too_many_requests");
     std::optional<Counted> counted;
     if (large) counted.emplace(shared_.large_bodies);
 

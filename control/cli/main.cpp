@@ -36,7 +36,9 @@ int run(int argc, char** argv) {
   std::function<void(Client&)> command;
   const auto add = [&](CLI::App* parent, const char* name, const char* about, std::function<void(Client&)> work) {
     auto* sub = parent->add_subcommand(name, about);
-    sub->callback([&command, work] { command = work; });
+    sub->callback([&command, work] {
+      if (!command) command = work;  // a command within a command comes first
+    });
     return sub;
   };
   std::string id, state, file, name, output;

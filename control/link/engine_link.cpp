@@ -29,6 +29,21 @@ constexpr int kWaitMs = 20;
 // Ids grow with the wall clock, so those of a restarted control do not repeat.
 std::uint64_t first_id() { return static_cast<std::uint64_t>(wall_now().time_since_epoch().count()) << 20 | 1; }
 
+// The engine would refuse the whole connection for a frame that it cannot read, and the command would come again with
+// the next one.
+bool can_travel(const wire::ToEngine& message) {
+  const std::string bytes = message.SerializeAsString();
+  return bytes.size() <= link::kFrameMax && wire::ToEngine().ParseFromString(bytes);
+}
+
+wire::FromEngine refusal(std::uint64_t id, const char* why) {
+  wire::FromEngine answer;
+  answer.set_answers(id);
+  answer.set_wall_ms(wall_now().time_since_epoch().count());
+  answer.mutable_done()->set_error(why);
+  return answer;
+}
+
 }  // namespace
 
 std::string EngineLinkConfig::fault() const {
@@ -237,7 +252,11 @@ void EngineLink::Parts::send_commands() {
   while (stream->queued() < kQueuedMax) {
     const auto command = commands.next_to_send(boot);
     if (!command) return;
-    send_now(*command);
+    if (can_travel(*command)) {
+      send_now(*command);
+    } else if (auto shown = commands.answered(refusal(command->id(), "the command is too long or holds no UTF-8"))) {
+      show({std::move(*shown)});
+    }
   }
 }
 

@@ -29,6 +29,7 @@ Calls::Calls(const CallsConfig& config, const CallsPorts& ports, TimePoint now, 
     : config_(config),
       ports_(ports),
       legs_(config.legs_max),
+      by_id_(config.legs_max),
       timers_(config.legs_max + 16, now),
       wheel_(config.legs_max, now),
       events_(3 * config.legs_max + 4096),
@@ -37,7 +38,6 @@ Calls::Calls(const CallsConfig& config, const CallsPorts& ports, TimePoint now, 
       tone_list_{&tones_[0], &tones_[1], &tones_[2]},
       wall_at_(now),
       wall_(wall) {
-  by_id_.reserve(config.legs_max);
   slot_.reserve(config.legs_max);
   ended_.reserve(config.legs_max);
   const std::size_t packets = 3 * config.legs_max + 64;  // two of audio and RTCP of every leg in one slot
@@ -45,13 +45,10 @@ Calls::Calls(const CallsConfig& config, const CallsPorts& ports, TimePoint now, 
   packets_.resize(packets);
 }
 
-Leg* Calls::find(LegId id) {
-  const auto found = by_id_.find(id.value);
-  return found == by_id_.end() ? nullptr : legs_.find(found->second);
-}
+Leg* Calls::find(LegId id) { return id ? legs_.find(by_id_.find(id)) : nullptr; }
 
 Calls::TrunkEntry* Calls::find_trunk(std::string_view id) {
-  const auto found = std::ranges::find(trunks_, id, [](const TrunkEntry& entry) { return entry.trunk.id; });
+  const auto found = std::ranges::find_if(trunks_, [&](const TrunkEntry& entry) { return entry.trunk.id == id; });
   return found == trunks_.end() ? nullptr : &*found;
 }
 
@@ -63,7 +60,7 @@ Leg* Calls::make_leg(LegId id, TimePoint now) {
   leg.id = id;
   leg.session.origin.session_id = ports_.random.next() >> 2;
   leg.cdr.started = wall(now);
-  by_id_[id.value] = handle;
+  by_id_.add(id, handle);
   return &leg;
 }
 
@@ -104,6 +101,12 @@ void Calls::apply(Command& command, TimePoint now) {
     Command* mine = &command;
     give_back(mine);
   }
+}
+
+void Calls::refuse(Command& command, const char* error, TimePoint now) {
+  done(command, error, now);
+  Command* mine = &command;
+  give_back(mine);
 }
 
 void Calls::done(Command& command, const char* error, TimePoint now) {

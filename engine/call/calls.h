@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "engine/base/pool.h"
@@ -20,6 +19,7 @@
 #include "engine/base/timers.h"
 #include "engine/call/event_queue.h"
 #include "engine/call/leg.h"
+#include "engine/call/leg_index.h"
 #include "engine/call/rings.h"
 #include "engine/call/seams.h"
 #include "engine/call/trace_log.h"
@@ -30,13 +30,14 @@ namespace carillon::call {
 
 struct CallsConfig {
   std::uint32_t shard = 0, shards = 1;
-  std::uint16_t sip_port = 5060;     ///< beside a trunk's advertised address
-  std::uint32_t legs_max = 2000;     ///< full: 503 with Retry-After in, "engine full" out
-  Duration incoming_wait_max = 10s;  ///< control must have decided on an incoming call
-  Duration response_wait_max = 6s;   ///< a candidate that says nothing, while there is another
-  Duration token_wait_max = 5s;      ///< for a trunk whose calls per second are used up
-  Duration cancel_wait_max = 10s;    ///< for the final answer to our CANCEL
-  Duration retry_after = 5s;         ///< in our own 503
+  std::uint16_t sip_port = 5060;      ///< beside a trunk's advertised address
+  std::uint32_t legs_max = 2000;      ///< full: 503 with Retry-After in, "engine full" out
+  Duration incoming_wait_max = 10s;   ///< control must have decided on an incoming call
+  Duration incoming_ring_max = 3min;  ///< … and have answered it
+  Duration response_wait_max = 6s;    ///< a candidate that says nothing, while there is another
+  Duration token_wait_max = 5s;       ///< for a trunk whose calls per second are used up
+  Duration cancel_wait_max = 10s;     ///< for the final answer to our CANCEL
+  Duration retry_after = 5s;          ///< in our own 503
 };
 
 /// What crosses the seams.
@@ -64,9 +65,13 @@ class Calls {
   // ---- in
   /// A command from the link; its kDone event follows at once, the command itself comes back when nothing needs it.
   void apply(Command& command, TimePoint now);
+  /// A command that the owner found wanting: answered with this error, and given back.
+  void refuse(Command& command, const char* error, TimePoint now);
   void on_sip(const sip::Event& event, TimePoint now);
   /// One datagram of a pair that this leg took. A leg that is gone: dropped.
   void on_media(Handle leg, bool is_rtcp, ByteView data, const Endpoint& from, TimePoint now);
+  /// Begins a step: media time passes while nobody is there, so that a leg that joins now starts now.
+  void begin_step(TimePoint now) { wheel_.skip_idle(now); }
   /// Timers that are due, at most `most`.
   void fire(TimePoint now, int most);
   /// The beats that are due: frames in, frames out. `flush` is called when media_out() should be sent.
@@ -166,6 +171,7 @@ class Calls {
 
   // calls_session.cpp
   bool take_pair(Leg& leg);
+  void advertise(Leg& leg, const Trunk& trunk);
   static void choose_codecs(Leg& leg, std::span<const std::string> names);
   bool accept_answer(Leg& leg, std::string_view body, TimePoint now);
   bool read_offer(Leg& leg, std::string_view body, TimePoint now);
@@ -204,6 +210,7 @@ class Calls {
 
   // calls_digits.cpp
   void on_digit(Leg& leg, char digit, Duration duration, std::string_view source, TimePoint now);
+  void report_digit(Leg& leg, char digit, Duration duration, std::string_view source, TimePoint now);
   void key_down(Leg& leg, char digit, TimePoint now);
   void on_info(Leg& leg, const sip::Event& event, TimePoint now);
   void on_digit_news(Leg& leg, const rtp::DigitNews& news, TimePoint now);
@@ -221,7 +228,7 @@ class Calls {
   const CallsConfig config_;
   const CallsPorts ports_;
   Pool<Leg> legs_;
-  std::unordered_map<std::uint64_t, Handle> by_id_;
+  LegIndex by_id_;
   std::vector<TrunkEntry> trunks_;
   std::vector<PhoneEntry> phones_;
   Timers<Handle> timers_;

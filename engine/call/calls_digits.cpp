@@ -1,30 +1,33 @@
 // Digits: RFC 4733, in band and SIP INFO in; out by RFC 4733 or as tones; across a bridge; gathered for control.
 
-#include <charconv>
+#include <algorithm>
 
 #include "engine/call/calls.h"
+#include "engine/call/info_digit.h"
 
 namespace carillon::call {
 
 void Calls::on_digit_news(Leg& leg, const rtp::DigitNews& news, TimePoint now) {
   // The plan hears a key when it goes down. Its length is known when it goes up: control and the bridge get it then.
   if (news.ended != 0) {
-    leg.key_held = 0;
-    Event event = this->news(EventKind::kDtmf, leg, now);
-    event.body.dtmf = {news.ended, news.ended_duration, std::string_view("rfc4733")};
-    events_.push(event);
+    leg.pressed = 0;
+    report_digit(leg, news.ended, news.ended_duration, "rfc4733", now);
     if (Leg* partner = legs_.find(leg.partner)) (void)send_digits(*partner, {&news.ended, 1}, news.ended_duration);
   }
   if (news.begun == 0) return;
-  leg.key_held = news.begun;
+  leg.pressed = news.begun;
   key_down(leg, news.begun, now);
+}
+
+void Calls::report_digit(Leg& leg, char digit, Duration duration, std::string_view source, TimePoint now) {
+  Event event = news(EventKind::kDtmf, leg, now);
+  event.body.dtmf = {digit, duration, source};
+  events_.push(event);
 }
 
 /// In band and INFO, which say all at once. A tone in the audio crosses a bridge by itself.
 void Calls::on_digit(Leg& leg, char digit, Duration duration, std::string_view source, TimePoint now) {
-  Event event = news(EventKind::kDtmf, leg, now);
-  event.body.dtmf = {digit, duration, source};
-  events_.push(event);
+  report_digit(leg, digit, duration, source, now);
   const bool is_inband = source == "inband";
   if (Leg* partner = legs_.find(leg.partner); partner && !is_inband) (void)send_digits(*partner, {&digit, 1}, duration);
   key_down(leg, digit, now);
@@ -40,41 +43,8 @@ void Calls::key_down(Leg& leg, char digit, TimePoint now) {
   perform(leg, leg.machine.on_digit(digit, now), now);
 }
 
-namespace {
-
-/// "5", or "Signal=5\r\nDuration=160" (application/dtmf, application/dtmf-relay).
-struct InfoDigit {
-  char digit = 0;
-  Duration duration = 100ms;
-};
-
-std::string_view value_of(std::string_view body, std::string_view name) {
-  const auto at = body.find(name);
-  if (at == std::string_view::npos) return {};
-  auto value = body.substr(at + name.size());
-  while (!value.empty() && (value.front() == ' ' || value.front() == '=')) value.remove_prefix(1);
-  return value.substr(0, value.find_first_of("\r\n "));
-}
-
-InfoDigit read_info(std::string_view type, std::string_view body) {
-  InfoDigit read;
-  const bool is_relay = type.find("dtmf-relay") != std::string_view::npos;
-  if (!is_relay && type.find("dtmf") == std::string_view::npos) return read;
-  const auto signal = is_relay ? value_of(body, "Signal") : body.substr(0, body.find_first_of("\r\n "));
-  const bool is_digit = signal.size() == 1 && std::string_view("0123456789*#ABCD").contains(signal[0]);
-  if (!is_digit) return read;
-  read.digit = signal[0];
-  const auto duration = is_relay ? value_of(body, "Duration") : std::string_view{};
-  int ms = 0;
-  if (std::from_chars(duration.data(), duration.data() + duration.size(), ms).ec == std::errc{} && ms > 0 && ms <= 6000)
-    read.duration = std::chrono::milliseconds(ms);
-  return read;
-}
-
-}  // namespace
-
 void Calls::on_info(Leg& leg, const sip::Event& event, TimePoint now) {
-  const InfoDigit read = read_info(event.content_type, event.body);
+  const InfoDigit read = read_info_digit(event.content_type, event.body);
   if (read.digit != 0) on_digit(leg, read.digit, read.duration, "info", now);
 }
 

@@ -42,7 +42,9 @@ void Calls::on_incoming(const sip::Event& event, TimePoint now) {
   leg.is_behind_nat = trunk ? trunk->trunk.behind_nat : phone != phones_.end() && phone->behind_nat;
   if (trunk) choose_codecs(leg, trunk->trunk.codecs);
   report(leg, LegPhase::kIncoming, now);
-  if (!take_pair(leg)) {
+  const bool has_pair = take_pair(leg);
+  if (trunk) advertise(leg, trunk->trunk);
+  if (!has_pair) {
     ++counters_.media_full;
     return end(leg, {EndedBy::kEngine, 47, 503, "no RTP port is free"}, now);
   }
@@ -57,7 +59,7 @@ const char* Calls::progress(Leg& leg, const Progress& progress, TimePoint now) {
   const bool has_media = progress.early_media && leg.session.is_agreed;
   const std::string_view description = has_media ? leg.session.answer.view() : std::string_view{};
   if (!ports_.agent.ring(leg.dialog, has_media ? 183 : 180, description, now)) return "the caller is gone";
-  leg.at.decide = TimePoint::max();  // control is there; UserAgent bounds how long a call may ring
+  leg.at.decide = now + config_.incoming_ring_max;  // control is there, but nothing rings for ever
   if (leg.cdr.ringing == WallTime{}) leg.cdr.ringing = wall(now);
   if (has_media) {
     start_media(leg, now);
@@ -116,7 +118,7 @@ void Calls::on_acked(Leg& leg, const sip::Event& event, TimePoint now) {
 
 /// Both ways: the call stands, media flows, the plan begins.
 void Calls::begin_call(Leg& leg, TimePoint now) {
-  if (leg.play_owner == PlayOwner::kEarly) leg.player.stop();
+  if (leg.play_owner == PlayOwner::kEarly) play_over(leg, false, now);
   ++counters_.answered;
   leg.cdr.answered = wall(now);
   leg.cdr.codec.assign(sdp::name(leg.session.agreed.codec));

@@ -169,6 +169,7 @@ void Calls::hang_up(Leg& leg, const Ending& ending, TimePoint now) {
 void Calls::end(Leg& leg, const Ending& ending, TimePoint now) {
   if (leg.is_ended) return;
   play_over(leg, false, now);
+  if (leg.pressed != 0) report_digit(leg, leg.pressed, Duration{0}, "rfc4733", now);  // held down to the end
   leg.is_ended = true;
   if (leg.dialog) {
     if (leg.cdr.inbound && !leg.is_answered() && !leg.answer_waits && ending.status >= 400)
@@ -194,16 +195,11 @@ void Calls::end(Leg& leg, const Ending& ending, TimePoint now) {
   leg.cdr.cause = ending.cause;
   if (ending.status != 0) leg.cdr.sip_status = ending.status;
   leg.cdr.reason = ending.why.empty() ? FixedText<96>(cause_text(ending.cause)) : ending.why;
-  if (leg.key_held != 0) {  // the key that ended the call is in its books too, though it never went up
-    Event event = news(EventKind::kDtmf, leg, now);
-    event.body.dtmf = {leg.key_held, Duration{0}, std::string_view("rfc4733")};
-    events_.push(event);
-  }
   report(leg, LegPhase::kEnded, now);
   give_back(leg.originate);
   give_back(leg.answer);
   give_back(leg.play);
-  by_id_.erase(leg.id.value);
+  by_id_.remove(leg.id);
   ended_.push_back(leg.self);
   if (Leg* left = legs_.find(partner)) bridge_lost(*left, now);
 }

@@ -107,6 +107,7 @@ Calls::Try Calls::try_trunk(Leg& leg, TrunkEntry& entry, TimePoint now) {
     leg.cdr.trunks_tried[leg.cdr.trunks_tried_count++] = leg.cdr.trunk;
   leg.is_behind_nat = trunk.behind_nat;
   choose_codecs(leg, trunk.codecs);
+  advertise(leg, trunk);
 
   const Endpoint& gateway = trunk.gateways[leg.route.gateway];
   const auto to = rewrite(wanted.to, trunk.to_rule);

@@ -35,6 +35,12 @@ bool Calls::take_pair(Leg& leg) {
   return true;
 }
 
+/// What this trunk is told of us in SDP.
+void Calls::advertise(Leg& leg, const Trunk& trunk) {
+  leg.session.local.rtp = leg.pair.rtp;
+  if (const auto wanted = Endpoint::parse(trunk.advertised_address, leg.pair.rtp.port)) leg.session.local.rtp = *wanted;
+}
+
 void Calls::choose_codecs(Leg& leg, std::span<const std::string> names) {
   sdp::Local& local = leg.session.local;
   local = {.rtp = local.rtp};

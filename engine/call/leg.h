@@ -101,6 +101,7 @@ struct Leg {
   MediaPair pair;
   bool is_behind_nat = false;
   rtp::Stream stream;
+  char pressed = 0;  ///< the key that is down (RFC 4733)
   MediaWheel::Place place;
   bool hears = false;                          ///< media flows: the leg is on the wheel
   bool was_quiet = true;                       ///< nothing was sent at the last beat
@@ -119,7 +120,6 @@ struct Leg {
   const media::Prompt* tone = nullptr;  ///< the one-prompt list of a tone
   std::optional<media::Detector> detector;
   std::optional<media::DigitDetector> digits;
-  char key_held = 0;                               ///< RFC 4733: pressed, not yet reported
   std::optional<media::ToneGenerator> digit_tone;  ///< a digit that is sent in band
   FixedText<64> digits_to_send;                    ///< in band, behind it
   std::uint8_t digits_sent = 0;

@@ -57,15 +57,16 @@ class MediaWheel {
     if (place.at < list.size()) moved(list[place.at], place);
   }
 
+  /// Nobody is there: time alone passes.
+  void skip_idle(TimePoint now) {
+    if (size_ == 0 && next_ < now) advance((now - next_) / kSlotTime);
+  }
   /// Runs the slots that are due: run(legs, due). Legs may leave, not join, the running slot only after the run:
   /// the owner must collect its changes. Returns the beats left out by a stall.
   template <class Run>
   std::uint64_t run_due(TimePoint now, Run&& run) {
     std::uint64_t skipped = 0;
-    if (size_ == 0 && next_ + kSlotTime < now) {  // nobody is there: time alone passes
-      const auto behind = (now - next_) / kSlotTime;
-      advance(behind);
-    }
+    skip_idle(now);
     while (next_ <= now) {
       auto& list = slots_[static_cast<std::size_t>(slot_)];
       const TimePoint due = next_;

@@ -122,7 +122,9 @@ std::string Desk::dispatch(const wire::ToEngine& message, Pending pending, WallT
     broadcast(id, (*command)->body);
     return {};
   }
-  const std::size_t shard = call::shard_of(leg, static_cast<std::uint32_t>(shards_.size()));
+  if (const auto* dial = std::get_if<call::Originate>(&(*command)->body); dial && dial->bridge_to)
+    place_beside(leg, dial->bridge_to);
+  const std::size_t shard = shard_of(leg);
   if (!has_room(shard)) return "busy: too many commands are under way";
   if (message.has_originate()) {
     if (auto error = begin_originate(message.originate(), now); !error.empty()) return error;
@@ -133,6 +135,22 @@ std::string Desk::dispatch(const wire::ToEngine& message, Pending pending, WallT
   pending_.emplace(id, std::move(pending));
   give(shard, std::move(*command));
   return {};
+}
+
+std::size_t Desk::shard_of(LegId leg) const {
+  const auto moved = moved_.find(leg.value);
+  return moved != moved_.end() ? moved->second : call::shard_of(leg, static_cast<std::uint32_t>(shards_.size()));
+}
+
+// Both legs of a bridge live on one shard.
+void Desk::place_beside(LegId leg, LegId other) {
+  constexpr std::size_t kMovedMax = 100'000;
+  const std::size_t shard = shard_of(other);
+  if (shard == shard_of(leg)) return;
+  if (moved_.emplace(leg.value, static_cast<std::uint32_t>(shard)).second) moved_order_.push_back(leg.value);
+  if (moved_order_.size() <= kMovedMax) return;
+  moved_.erase(moved_order_.front());
+  moved_order_.pop_front();
 }
 
 std::string Desk::begin_originate(const wire::Originate& message, WallTime now) {

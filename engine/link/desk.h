@@ -83,6 +83,8 @@ class Desk {
   void answer_snapshot(std::uint64_t id, wire::SnapshotState& whole);
   void done(std::uint64_t id, bool ok, std::string_view error);
   wire::FromEngine& answer(std::uint64_t id);
+  std::size_t shard_of(LegId leg) const;
+  void place_beside(LegId leg, LegId other);
 
   std::vector<Shard> shards_;
   Journal& journal_;
@@ -93,6 +95,9 @@ class Desk {
   CommandLog log_;
   std::unordered_map<std::uint64_t, Pending> pending_;
   std::vector<wire::FromEngine> answers_;
+  // legs that live on another shard than their id says, since they were placed to be bridged; the oldest are forgotten
+  std::unordered_map<std::uint64_t, std::uint32_t> moved_;
+  std::deque<std::uint64_t> moved_order_;
   std::map<std::string, wire::EndpointState> endpoints_;  // last news, for snapshots
   std::map<std::string, wire::TrunkState> trunks_;
   bool is_draining_ = false, is_journal_full_ = false;

@@ -71,6 +71,7 @@ void Shard::step(TimePoint now, WallTime wall) {
     report(now);
     report_at_ = now + 1s;
   }
+  calls_->begin_step(now);
   take_commands(now);
   take_passed(now);
   take_packets(now);
@@ -100,10 +101,46 @@ void Shard::take_commands(TimePoint now) {
   call::Command* command = nullptr;
   int count = 0;
   while (count < kCommandsPerStep && parts_.rings.commands.pop(command)) {
-    calls_->apply(*command, now);
+    const auto* put = std::get_if<call::PutTrunk>(&command->body);
+    const char* fault = put ? bind_trunk(put->trunk) : nullptr;
+    if (fault)
+      calls_->refuse(*command, fault, now);
+    else
+      calls_->apply(*command, now);
     if (++count % 16 == 0) pump_sip(now);
   }
   has_more_ = has_more_ || count == kCommandsPerStep;
+}
+
+/// A trunk with a local address of its own: its SIP leaves from there. RTP stays at the engine's RTP address.
+const char* Shard::bind_trunk(const call::Trunk& trunk) {
+  std::erase_if(routes_, [&](const SipRoute& route) { return route.trunk == trunk.id; });
+  const Endpoint main = sip_address();
+  if (trunk.local_address.empty()) return nullptr;
+  const auto local = Endpoint::parse(trunk.local_address, main.port);
+  if (!local) return "trunk: local_address is no IP address";
+  if (*local == main) return nullptr;
+  auto known = std::ranges::find(trunk_sockets_, *local, &SipSocket::local);
+  if (known == trunk_sockets_.end()) {
+    if (trunk_sockets_.size() == kTrunkSocketsMax) return "trunk: too many local addresses";
+    const auto socket = parts_.port.open(*local, true);
+    if (!socket) return "trunk: local_address cannot be bound";
+    known = trunk_sockets_.insert(trunk_sockets_.end(), {*local, *socket});
+  }
+  for (const Endpoint& gateway : trunk.gateways) routes_.push_back({trunk.id, gateway, known->socket});
+  return nullptr;
+}
+
+bool Shard::is_sip(io::SocketId socket) const {
+  return socket == sip_socket_ ||
+         (!trunk_sockets_.empty() &&
+          std::ranges::find(trunk_sockets_, socket, &SipSocket::socket) != trunk_sockets_.end());
+}
+
+io::SocketId Shard::sip_socket(const Endpoint& to) const {
+  for (const SipRoute& route : routes_)
+    if (route.gateway == to) return route.socket;
+  return sip_socket_;
 }
 
 void Shard::take_passed(TimePoint now) {
@@ -125,7 +162,7 @@ void Shard::take_packets(TimePoint now) {
   const auto received = parts_.port.receive(kBurst);
   has_more_ = has_more_ || received.size() == kBurst;
   for (const io::Received& packet : received) {
-    if (packet.socket == sip_socket_) {
+    if (is_sip(packet.socket)) {
       const auto owner = config_.count > 1 ? sip::steer(packet.data, config_.count) : std::nullopt;
       if (owner && *owner != config_.index)
         pass_on(*owner, packet.data, packet.peer);
@@ -189,7 +226,7 @@ void Shard::send_sip(TimePoint now) {
   batch_.clear();
   for (const sip::Datagram& datagram : agent_->outbox()) {
     trace_.message(false, datagram.to, datagram.data, calls_->wall(now));
-    batch_.push_back({sip_socket_, datagram.to, datagram.data, {}});
+    batch_.push_back({sip_socket(datagram.to), datagram.to, datagram.data, {}});
   }
   parts_.port.transmit(batch_);
   agent_->clear_outbox();

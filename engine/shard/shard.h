@@ -69,9 +69,23 @@ class Shard {
   const ShardCounters& counters() const { return counters_; }
 
  private:
+  /// A SIP socket on another address of ours, for the trunks that ask for it.
+  struct SipSocket {
+    Endpoint local;
+    io::SocketId socket;
+  };
+  struct SipRoute {
+    std::string trunk;
+    Endpoint gateway;
+    io::SocketId socket;
+  };
+  static constexpr std::size_t kTrunkSocketsMax = 16;
   static constexpr int kCommandsPerStep = 64, kBurst = 256, kTimersPerStep = 512, kPassedPerStep = 32;
 
   void take_commands(TimePoint now);
+  const char* bind_trunk(const call::Trunk& trunk);
+  bool is_sip(io::SocketId socket) const;
+  io::SocketId sip_socket(const Endpoint& to) const;
   void take_passed(TimePoint now);
   void take_packets(TimePoint now);
   void take_sip(ByteView data, const Endpoint& from, TimePoint now);
@@ -86,6 +100,8 @@ class Shard {
   const ShardParts parts_;
   Random random_;
   io::SocketId sip_socket_;
+  std::vector<SipSocket> trunk_sockets_;
+  std::vector<SipRoute> routes_;  // only of trunks that are bound elsewhere
   std::unique_ptr<PairPool> pairs_;
   std::unique_ptr<sip::UserAgent> agent_;
   call::TraceLog trace_;

@@ -21,8 +21,8 @@ bool Phones::put(const EndpointConfig& config) {
     by_username_.erase(std::string(phone->username.view()));
     if (phone->username.view() != config.username) unbind(*phone);
   }
-  const bool fits = phone->id.assign(config.id) & phone->username.assign(config.username) &
-                    phone->ha1_md5.assign(config.ha1_md5) & phone->ha1_sha256.assign(config.ha1_sha256);
+  const bool fits = phone->id.assign(config.id) && phone->username.assign(config.username) &&
+                    phone->ha1_md5.assign(config.ha1_md5) && phone->ha1_sha256.assign(config.ha1_sha256);
   by_id_[config.id] = phone->self;
   by_username_[config.username] = phone->self;
   if (fits && !config.id.empty() && !config.username.empty()) return true;

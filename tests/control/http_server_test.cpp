@@ -30,9 +30,7 @@ class Echo : public Handler {
     response.set("Content-Type", "text/plain");
     return response;
   }
-  Response refuse(std::string_view code) override {
-    return {.status = 400, .body = std::string(code)};
-  }
+  Response refuse(std::string_view code) override { return {.status = 400, .body = std::string(code)}; }
 
   std::string file;
   std::shared_ptr<EventStream> events;

@@ -177,6 +177,23 @@ TEST(EngineLink, AnsweredByUsWhenNoEngineTakesTheCommandInTime) {
   EXPECT_EQ(link->call(originate(2), 1s).error().error, LinkError::kNotConnected);
 }
 
+TEST(EngineLink, ACommandThatCannotTravelIsAnsweredAndHoldsUpNobody) {
+  link::Folder folder;
+  Engine engine(folder, "unix:" + (folder / "engine.sock"));
+  Owner owner;
+  auto link = connect(owner, engine.server->address());
+  auto no_text = originate(1);
+  no_text.mutable_originate()->set_from_name("M\xFCller");
+  auto too_long = originate(2);
+  too_long.mutable_originate()->set_from_name(std::string(17u << 20, 'x'));
+  const auto first = link->send(no_text), second = link->send(too_long), third = link->send(originate(3));
+  ASSERT_TRUE(owner.wait_for([&](const Owner& o) { return o.done_.size() == 3; }));
+  EXPECT_FALSE(owner.done_[first][0].ok());
+  EXPECT_FALSE(owner.done_[second][0].ok());
+  EXPECT_TRUE(owner.done_[third][0].ok());
+  EXPECT_EQ(owner.welcomes_.size(), 1u);
+}
+
 TEST(EngineLink, SnapshotAndTraceComeFromTheShards) {
   link::Folder folder;
   Engine engine(folder, "unix:" + (folder / "engine.sock"));

@@ -2,11 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <thread>
 #include <vector>
 
+#include "engine/base/random.h"
 #include "engine/call/cause.h"
+#include "engine/call/info_digit.h"
+#include "engine/call/leg_index.h"
+#include "engine/call/media_wheel.h"
 #include "engine/call/number_rule.h"
 #include "engine/call/trunk_limits.h"
 
@@ -34,6 +39,32 @@ TEST(NumberRule, StripsPrefixesAndSeesToThePlus) {
       {"", {1, "9", Plus::kAdd}, ""},
   };
   for (const Case& each : cases) EXPECT_EQ(rewrite(each.in, each.rule).view(), each.out) << each.in;
+}
+
+TEST(InfoDigit, ReadsBothForms) {
+  struct Case {
+    const char *type, *body;
+    char digit;
+    Duration duration;
+  };
+  const Case cases[] = {
+      {"application/dtmf-relay", "Signal=5\r\nDuration=160\r\n", '5', 160ms},
+      {"application/dtmf-relay", "Signal= #\nDuration= 250", '#', 250ms},
+      {"application/dtmf-relay; charset=x", "Duration=80\r\nSignal=*", '*', 80ms},
+      {"application/dtmf-relay", "Signal=5\r\nDuration=999999999999", '5', 100ms},
+      {"application/dtmf-relay", "Signal=5", '5', 100ms},
+      {"application/dtmf", "7", '7', 100ms},
+      {"application/dtmf", "7\r\n", '7', 100ms},
+      {"application/dtmf-relay", "Signal=12", 0, 100ms},
+      {"application/dtmf-relay", "Signal=", 0, 100ms},
+      {"application/dtmf", "", 0, 100ms},
+      {"application/media_control+xml", "5", 0, 100ms},
+  };
+  for (const Case& each : cases) {
+    const InfoDigit read = read_info_digit(each.type, each.body);
+    EXPECT_EQ(read.digit, each.digit) << each.body;
+    EXPECT_EQ(read.duration, each.duration) << each.body;
+  }
 }
 
 TEST(Cause, StatusesMapAsRfc3398Says) {
@@ -91,6 +122,55 @@ TEST(TrunkLimits, RetryAfterIsRememberedUntilThen) {
   limits.retry_after(TimePoint{} + 2s);
   EXPECT_TRUE(limits.is_resting(TimePoint{} + 4999ms));
   EXPECT_FALSE(limits.is_resting(TimePoint{} + 5s));
+}
+
+TEST(LegIndex, FindsWhatIsThereAfterAnyOrderOfComingAndGoing) {
+  Random random(5);
+  LegIndex index(100);
+  std::map<std::uint64_t, Handle> model;
+  for (std::uint32_t i = 1; i < 20'000; ++i) {
+    const LegId id{1 + random.below(400)};
+    if (model.contains(id.value)) {
+      index.remove(id);
+      model.erase(id.value);
+    } else if (model.size() < 100) {
+      index.add(id, {i, i});
+      model[id.value] = {i, i};
+    }
+    const LegId other{1 + random.below(400)};
+    const auto known = model.find(other.value);
+    ASSERT_EQ(index.find(other), known == model.end() ? Handle{} : known->second) << i;
+  }
+}
+
+TEST(MediaWheel, EachLegHasItsBeatAndSlotsFillEvenly) {
+  MediaWheel wheel(200, TimePoint{});
+  for (std::uint32_t i = 0; i < 80; ++i) (void)wheel.join({i, 1}, wheel.emptiest());
+  std::map<std::uint32_t, int> beats;
+  std::size_t most = 0;
+  for (TimePoint now{}; now < TimePoint{} + 100ms; now += 500us)
+    EXPECT_EQ(wheel.run_due(now,
+                            [&](std::span<const Handle> legs, TimePoint) {
+                              most = std::max(most, legs.size());
+                              for (const Handle leg : legs) ++beats[leg.index];
+                            }),
+              0u);
+  EXPECT_EQ(most, 2u);
+  ASSERT_EQ(beats.size(), 80u);
+  for (const auto& [leg, count] : beats) EXPECT_EQ(count, 5) << leg;
+}
+
+TEST(MediaWheel, ALegThatJoinsAfterIdleTimeStartsNowAndAStallIsNotMadeUpFor) {
+  MediaWheel wheel(10, TimePoint{});
+  wheel.skip_idle(TimePoint{} + 10s);
+  (void)wheel.join({1, 1}, wheel.emptiest());
+  int beats = 0;
+  const auto count = [&](std::span<const Handle>, TimePoint) { ++beats; };
+  EXPECT_EQ(wheel.run_due(TimePoint{} + 10s, count), 0u);
+  EXPECT_LE(beats, 1) << "no burst for the idle time";
+  beats = 0;
+  EXPECT_NEAR(static_cast<double>(wheel.run_due(TimePoint{} + 11s, count)), 40, 1);
+  EXPECT_NEAR(beats, 10, 1) << "200 ms are caught up";
 }
 
 TEST(TrunkBoard, GivesEveryShardTheSameLimits) {

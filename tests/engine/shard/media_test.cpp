@@ -176,6 +176,7 @@ TEST(Media, AnOptOutDigitIsObeyedByThePlan) {
   world.run(1s);
   ASSERT_TRUE(world.a.ended(leg));
   EXPECT_EQ(world.a.state(leg).last_mark.view(), "opt_out");
+  EXPECT_EQ(world.a.news(EventKind::kDtmf, leg).size(), 1u) << "reported though the call ended with the key down";
   EXPECT_LT(world.a.state(leg).ended - world.a.state(leg).answered, 2s);
 }
 

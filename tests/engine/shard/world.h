@@ -217,7 +217,8 @@ class World {
     while (now < end) {
       a.step(now, wall());
       b.step(now, wall());
-      const TimePoint next = std::min({network.next(), a.deadline(), b.deadline(), end});
+      const TimePoint theirs = also ? also(now) : TimePoint::max();
+      const TimePoint next = std::min({network.next(), a.deadline(), b.deadline(), theirs, end});
       now = std::max(next, now + 100us);
       network.deliver_until(now);
     }
@@ -236,6 +237,8 @@ class World {
   TimePoint now = TimePoint{} + 1h;
   io::SimNetwork network;
   Side a, b;
+  /// Somebody else's turn; returns when the next one is wanted.
+  std::function<TimePoint(TimePoint now)> also;
 };
 
 // ---- plans and sounds

@@ -187,4 +187,35 @@ class Ladder : public testing::Test {
   }
 };
 
+/// An agent with the trunk "carrier" that places calls.
+class Outgoing : public Ladder {
+ protected:
+  Outgoing() { EXPECT_TRUE(agent_->put_trunk(carrier(), now_)); }
+  Handle dial(std::string_view sdp = kSdp) {
+    auto invite = call(sdp);
+    invite.trunk = "carrier";
+    const auto handle = agent_->invite(invite, now_);
+    EXPECT_TRUE(handle.has_value());
+    collect();
+    return *handle;
+  }
+  Sent last(std::string_view what) {
+    collect();
+    for (auto it = sent_.rbegin(); it != sent_.rend(); ++it)
+      if (it->what() == what) return *it;
+    ADD_FAILURE() << "no " << what << " was sent";
+    return {};
+  }
+  // Answered and ACKed; both logs are empty.
+  Handle stand(Sent& invite) {
+    const Handle handle = dial();
+    invite = last("INVITE");
+    arrives(response(invite, 200, "far", {}, kSdp));
+    EXPECT_EQ(last("ACK").header("CSeq"), invite.header("CSeq").substr(0, invite.header("CSeq").find(' ')) + " ACK");
+    take();
+    take_kinds();
+    return handle;
+  }
+};
+
 }  // namespace carillon::sip

@@ -1,0 +1,260 @@
+// Against a peer written by hand, line by line: what our own SIP would never say.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "engine/rtp/packet.h"
+#include "media/codec/g711.h"
+#include "media/tone/generator.h"
+#include "tests/engine/shard/world.h"
+
+namespace carillon::shard {
+namespace {
+
+using call::PlanEvent;
+using testing::HasSubstr;
+
+std::string header(const std::string& message, const std::string& name) {
+  const auto at = message.find("\r\n" + name + ": ");
+  if (at == std::string::npos) return {};
+  const auto from = at + name.size() + 4;
+  return message.substr(from, message.find("\r\n", from) - from);
+}
+
+/// A phone at 10.0.0.3 that speaks SIP as told. It is trunk "p" of engine a.
+class Peer {
+ public:
+  explicit Peer(World& world) : world_(world), port_(world.network.make_port()) {
+    sip_ = *port_->open(Endpoint::v4(10, 0, 0, 3, 5060), false);
+    rtp_ = *port_->open(Endpoint::v4(10, 0, 0, 3, 7000), false);
+    world.a.trunk("p", {Endpoint::v4(10, 0, 0, 3, 5060)}, [](call::Trunk& trunk) { trunk.follow_redirects = true; });
+    world.also = [this](TimePoint) { return turn(); };
+    world.run(5ms);
+  }
+  void send(const std::string& message) {
+    const io::Outgoing out{sip_, world_.a.address(), bytes_of(message), {}};
+    port_->transmit({&out, 1});
+  }
+  /// Answers the request with this status; extra lines end in CRLF.
+  void reply(const std::string& request, const std::string& status, const std::string& extra = {},
+             const std::string& body = {}) {
+    send("SIP/2.0 " + status + "\r\nVia: " + header(request, "Via") + "\r\nFrom: " + header(request, "From") +
+         "\r\nTo: " + header(request, "To") + ";tag=peer\r\nCall-ID: " + header(request, "Call-ID") +
+         "\r\nCSeq: " + header(request, "CSeq") + "\r\n" + extra + "Contact: <sip:peer@10.0.0.3:5060>\r\n" +
+         (body.empty() ? "" : "Content-Type: application/sdp\r\n") + "Content-Length: " + std::to_string(body.size()) +
+         "\r\n\r\n" + body);
+  }
+  /// A request within the dialog of this INVITE that we answered.
+  std::string request(const std::string& invite, const std::string& method, int cseq, const std::string& extra,
+                      const std::string& body) {
+    return method + " sip:engine@10.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.3:5060;branch=z9hG4bK" + method +
+           std::to_string(cseq) + "\r\nFrom: " + header(invite, "To") + ";tag=peer\r\nTo: " + header(invite, "From") +
+           "\r\nCall-ID: " + header(invite, "Call-ID") + "\r\nCSeq: " + std::to_string(cseq) + " " + method +
+           "\r\nMax-Forwards: 70\r\nContact: <sip:peer@10.0.0.3:5060>\r\n" + extra +
+           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+  static std::string sdp(const std::string& formats = "0", const std::string& attributes = {}) {
+    return "v=0\r\no=- 1 1 IN IP4 10.0.0.3\r\ns=-\r\nc=IN IP4 10.0.0.3\r\nt=0 0\r\nm=audio 7000 RTP/AVP " + formats +
+           "\r\n" + attributes;
+  }
+  /// Speaks 20 ms frames to the engine's RTP port from now on.
+  void speak(std::uint16_t port, media::ToneGenerator sound) {
+    to_ = Endpoint::v4(10, 0, 0, 1, port);
+    sound_ = sound;
+    next_ = world_.now;
+  }
+  bool has(const std::string& start) const {
+    return std::ranges::any_of(heard, [&](const std::string& message) { return message.starts_with(start); });
+  }
+  std::function<void(const std::string&)> on_message;
+  std::vector<std::string> heard;
+  Endpoint source;  ///< of the last message
+  int rtp_packets = 0;
+
+ private:
+  TimePoint turn() {
+    for (const auto& packet : port_->receive(64)) {
+      if (packet.socket == rtp_) {
+        ++rtp_packets;
+        continue;
+      }
+      source = packet.peer;
+      heard.emplace_back(text_of(packet.data));
+      if (on_message) on_message(std::string(heard.back()));
+    }
+    if (!sound_) return TimePoint::max();
+    for (; next_ <= world_.now; next_ += 20ms) {
+      std::array<std::int16_t, kFrameSamples> samples;
+      sound_->fill(samples);
+      std::array<std::byte, rtp::kHeaderSize + kFrameSamples> packet;
+      ++sequence_;
+      rtp::write_header(std::span(packet).first<rtp::kHeaderSize>(),
+                        {false, 0, sequence_, {sequence_ * 160u}, 0x1234, {}});
+      media::encode(media::Codec::kPcmu, samples, std::span(packet).subspan(rtp::kHeaderSize));
+      const io::Outgoing out{rtp_, to_, packet, {}};
+      port_->transmit({&out, 1});
+    }
+    return next_;
+  }
+
+  World& world_;
+  std::unique_ptr<io::Port> port_;
+  io::SocketId sip_, rtp_;
+  Endpoint to_;
+  std::optional<media::ToneGenerator> sound_;
+  TimePoint next_{};
+  std::uint16_t sequence_ = 0;
+};
+
+std::uint16_t media_port(const std::string& message) {
+  const auto at = message.find("m=audio ");
+  return at == std::string::npos ? std::uint16_t{0} : static_cast<std::uint16_t>(std::stoi(message.substr(at + 8)));
+}
+
+TEST(Peer, ARedirectIsFollowedWhereTheTrunkSaysSo) {
+  World world;
+  Peer peer(world);
+  world.b.on_incoming = [&](LegId leg, const LegState&, std::uint32_t) { world.b.tell(call::Answer{leg, {}}); };
+  peer.on_message = [&](const std::string& message) {
+    if (message.starts_with("INVITE")) {
+      std::string moved = message;
+      peer.send("SIP/2.0 302 Moved\r\nVia: " + header(message, "Via") + "\r\nFrom: " + header(message, "From") +
+                "\r\nTo: " + header(message, "To") + ";tag=peer\r\nCall-ID: " + header(message, "Call-ID") +
+                "\r\nCSeq: " + header(message, "CSeq") +
+                "\r\nContact: <sip:+49999@10.0.0.2:5060>\r\nContent-Length: 0\r\n\r\n");
+    }
+  };
+  const LegId leg = world.a.dial("p", "+4930123");
+  world.run(1s);
+  EXPECT_EQ(world.a.state(leg).phase, LegPhase::kAnswered);
+  EXPECT_EQ(world.b.state(world.b.last_incoming).to.view(), "+49999");
+
+  world.a.trunk("p", {Endpoint::v4(10, 0, 0, 3, 5060)});  // … and not where it does not
+  const LegId second = world.a.dial("p", "+4930123");
+  world.run(1s);
+  EXPECT_EQ(world.a.state(second).phase, LegPhase::kEnded);
+  EXPECT_EQ(world.a.state(second).sip_status, 302);
+}
+
+TEST(Peer, AnInfoDigitReachesThePlan) {
+  World world;
+  Peer peer(world);
+  std::string invite;
+  peer.on_message = [&](const std::string& message) {
+    if (!message.starts_with("INVITE")) return;
+    invite = message;
+    peer.reply(message, "200 OK", {}, Peer::sdp());
+  };
+  call::Plan plan;
+  plan.states.push_back(plan_state("ask", call::PlanState::Action::kWait, {{PlanEvent::kDigit, '9', 1}}));
+  plan.states.push_back(plan_state("out", call::PlanState::Action::kHangup));
+  plan.states.back().mark.assign("opt_out");
+  const LegId leg = world.a.dial("p", "+4930123", plan);
+  world.run(300ms);
+  peer.send(
+      peer.request(invite, "INFO", 1, "Content-Type: application/dtmf-relay\r\n", "Signal=9\r\nDuration=160\r\n"));
+  world.run(300ms);
+  ASSERT_EQ(world.a.news(EventKind::kDtmf, leg).size(), 1u);
+  EXPECT_EQ(world.a.news(EventKind::kDtmf, leg)[0].body.dtmf.source.view(), "info");
+  EXPECT_EQ(world.a.state(leg).last_mark.view(), "opt_out");
+  EXPECT_TRUE(peer.has("BYE")) << "hung up";
+}
+
+TEST(Peer, DigitsInBandAreHeardWhereNoTelephoneEventWasAgreed) {
+  World world;
+  Peer peer(world);
+  std::uint16_t port = 0;
+  peer.on_message = [&](const std::string& message) {
+    if (!message.starts_with("INVITE")) return;
+    port = media_port(message);
+    peer.reply(message, "200 OK", {}, Peer::sdp());
+  };
+  const LegId leg = world.a.dial("p", "+4930123");
+  world.run(200ms);
+  peer.speak(port, media::ToneGenerator(media::digit_spec('7', 120, 400)));
+  world.run(1s);
+  ASSERT_EQ(world.a.news(EventKind::kDtmf, leg).size(), 1u);
+  EXPECT_EQ(world.a.news(EventKind::kDtmf, leg)[0].body.dtmf.digit, '7');
+  EXPECT_EQ(world.a.news(EventKind::kDtmf, leg)[0].body.dtmf.source.view(), "inband");
+}
+
+TEST(Peer, ATrunkMayHaveItsOwnLocalAndAdvertisedAddress) {
+  World world;
+  Peer peer(world);
+  std::string invite;
+  peer.on_message = [&](const std::string& message) {
+    if (message.starts_with("INVITE")) invite = message;
+  };
+  world.a.trunk("p", {Endpoint::v4(10, 0, 0, 3, 5060)}, [](call::Trunk& trunk) {
+    trunk.local_address = "10.0.0.77";
+    trunk.advertised_address = "198.51.100.7";
+  });
+  world.a.dial("p", "+4930123");
+  world.run(200ms);
+  EXPECT_EQ(peer.source, Endpoint::v4(10, 0, 0, 77, 5060));
+  EXPECT_THAT(invite, HasSubstr("c=IN IP4 198.51.100.7\r\n"));
+  EXPECT_THAT(header(invite, "Contact"), HasSubstr("@198.51.100.7:5060"));
+  EXPECT_THAT(header(invite, "Via"), HasSubstr("198.51.100.7:5060"));
+}
+
+TEST(Peer, ALateOfferIsAnsweredWithTheAck) {
+  World world;
+  Peer peer(world);
+  world.a.on_incoming = [&](LegId leg, const LegState&, std::uint32_t) {
+    world.a.tell(call::Answer{leg, listen_plan()});
+  };
+  const std::string from = "<sip:+49301@10.0.0.3>;tag=peer", id = "late@10.0.0.3";
+  const auto request = [&](const std::string& method, const std::string& to, const std::string& body) {
+    return method + " sip:+49302@10.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.3:5060;branch=z9hG4bK" + method +
+           "\r\nFrom: " + from + "\r\nTo: " + to + "\r\nCall-ID: " + id + "\r\nCSeq: 1 " + method +
+           "\r\nMax-Forwards: 70\r\nContact: <sip:peer@10.0.0.3:5060>\r\n" +
+           (body.empty() ? "" : "Content-Type: application/sdp\r\n") +
+           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  };
+  peer.on_message = [&](const std::string& message) {
+    if (message.starts_with("SIP/2.0 200") && header(message, "CSeq") == "1 INVITE")
+      peer.send(request("ACK", header(message, "To"), Peer::sdp()));
+  };
+  peer.send(request("INVITE", "<sip:+49302@10.0.0.1>", {}));
+  world.run(1s);
+  const LegState state = world.a.state(world.a.last_incoming);
+  EXPECT_EQ(state.phase, LegPhase::kAnswered);
+  EXPECT_EQ(state.from.view(), "+49301");
+  EXPECT_TRUE(peer.has("SIP/2.0 100"));
+  EXPECT_GT(peer.rtp_packets, 30) << "the engine knows where to speak";
+}
+
+TEST(Peer, AnOfferWithNothingWeSpeakIsRefused) {
+  World world;
+  Peer peer(world);
+  const std::string body = Peer::sdp("18", "a=rtpmap:18 G729/8000\r\n");
+  peer.send(
+      "INVITE sip:+49302@10.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.3:5060;branch=z9hG4bKx\r\nFrom: "
+      "<sip:a@10.0.0.3>;tag=1\r\nTo: <sip:+49302@10.0.0.1>\r\nCall-ID: g729\r\nCSeq: 1 INVITE\r\nMax-Forwards: "
+      "70\r\nContact: <sip:a@10.0.0.3:5060>\r\nContent-Type: application/sdp\r\nContent-Length: " +
+      std::to_string(body.size()) + "\r\n\r\n" + body);
+  world.run(500ms);
+  EXPECT_TRUE(peer.has("SIP/2.0 488"));
+  EXPECT_EQ(world.a.state(world.a.last_incoming).cause, 65);
+  EXPECT_EQ(world.a.legs(), 0u);
+}
+
+TEST(Peer, GarbageAndBrokenAnswersHarmNobody) {
+  World world;
+  Peer peer(world);
+  peer.on_message = [&](const std::string& message) {
+    if (message.starts_with("INVITE")) peer.reply(message, "200 OK", {}, "this is no description");
+  };
+  const LegId leg = world.a.dial("p", "+4930123");
+  for (const char* text : {"", "\r\n\r\n", "GARBAGE", "INVITE", "SIP/2.0", "BREW sip:a@b SIP/2.0\r\n\r\n"})
+    peer.send(text);
+  world.run(1s);
+  EXPECT_EQ(world.a.state(leg).phase, LegPhase::kEnded);
+  EXPECT_THAT(std::string(world.a.state(leg).reason.view()), HasSubstr("without a usable session"));
+  EXPECT_TRUE(peer.has("BYE"));
+}
+
+}  // namespace
+}  // namespace carillon::shard
