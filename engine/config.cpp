@@ -82,6 +82,7 @@ void read(toml::table& root, EngineConfig& config, std::string& error) {
     section.take("port", config.sip.port);
     section.take("advertised", config.sip.advertised);
     section.take("realm", config.sip.realm);
+    section.take("offers_sha256", config.sip.offers_sha256);
   }
   {
     Section section(root, "rtp", error);

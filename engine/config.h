@@ -21,6 +21,7 @@ struct EngineConfig {
     std::uint16_t port = 5060;          ///< 0: any (one shard only)
     std::string advertised;             ///< in Via and Contact; empty: `address`
     std::string realm = "carillon";     ///< of the registrar's challenges
+    bool offers_sha256 = false;  ///< to phones, above MD5; those on older libre (baresip 1.0) give up when they read it
   } sip;
   struct Rtp {
     std::string address;                               ///< empty: SIP's

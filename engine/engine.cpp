@@ -105,6 +105,7 @@ std::string Engine::start_shards() {
     shard.rtp_pairs = pairs;
     shard.legs_max = legs;
     shard.realm = config_.sip.realm;
+    shard.offers_sha256 = config_.sip.offers_sha256;
     shard.nonce_key = nonce_key;
     const shard::ShardParts parts{*core.port, *core.rings, *core.recorder, trunks_, mesh_};
     core.shard = std::make_unique<shard::Shard>(shard, parts, seed(), MonoClock::now(), wall_now());

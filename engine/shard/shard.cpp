@@ -46,6 +46,7 @@ std::string Shard::open() {
   sip.advertised = or_else(config_.sip_advertised, sip.bound);
   if (sip.advertised.port == 0) sip.advertised.port = sip.bound.port;
   sip.realm = config_.realm;
+  sip.offers_sha256 = config_.offers_sha256;
   sip.dialogs_max = 2 * config_.legs_max + 64;  // those that wait for the answer to their BYE too
   sip.transactions_max = 4 * config_.legs_max + 4096;
   sip.outbox_max = 2048;

@@ -25,6 +25,7 @@ struct ShardConfig {
   std::uint32_t rtp_pairs = 2000;
   std::uint32_t legs_max = 2000;
   std::string realm = "carillon";
+  bool offers_sha256 = false;
   std::array<std::uint8_t, 32> nonce_key{};  ///< the same for all shards
   std::size_t trace_messages = 16'384;
   sip::Timing sip_timing;

@@ -43,7 +43,7 @@ struct UserAgentConfig {
   Duration registration_expires_max = 1h;   ///< longer is granted as this
   Duration proceeding_max = 5min;           ///< an INVITE that only rings is cancelled after this, whoever forgot it
   Duration retry_after = 5s;                ///< in our own 503
-  bool prefers_sha256 = false;              ///< order of the two challenges (RFC 8760); many phones read only the first
+  bool offers_sha256 = false;  ///< above MD5; phones on older libre (Debian 12's baresip) give up when they read it
   /// The same on every shard, so that each can verify the nonces of all. All zero: drawn from Random (tests).
   std::array<std::uint8_t, 32> nonce_key{};
 

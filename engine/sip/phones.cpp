@@ -84,8 +84,8 @@ void Phones::challenge(const Message& request, const Endpoint& from, bool is_sta
   ++core_.counters.challenged;
   const auto nonce = core_.nonces.make(core_.hasher, core_.random.u32(), now);
   core_.reply(request, from, 401, {}, [&](Writer& out) {
-    for (int i = 0; i < 2; ++i) {
-      const bool is_sha256 = core_.config.prefers_sha256 == (i == 0);
+    for (const bool is_sha256 : {true, false}) {
+      if (is_sha256 && !core_.config.offers_sha256) continue;
       out.put("WWW-Authenticate: Digest realm=").quoted(core_.config.realm);
       out.put(", nonce=\"", nonce.view(), "\", algorithm=", is_sha256 ? "SHA-256" : "MD5", ", qop=\"auth\"",
               is_stale ? ", stale=true" : "", "\r\n");

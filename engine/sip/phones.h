@@ -47,7 +47,7 @@ class Phones {
   };
   /// Does the request carry a digest of one of our phones? The same work for known and unknown users.
   Proof prove(const Message& request, TimePoint now);
-  /// 401 with both algorithms.
+  /// 401 with MD5; where the configuration says so, with SHA-256 above it (RFC 8760 §2.4).
   void challenge(const Message& request, const Endpoint& from, bool is_stale, TimePoint now);
 
   void bind(Phone& phone, std::string_view contact, const Endpoint& destination, Duration expires, TimePoint now);

@@ -73,6 +73,18 @@ TEST_F(Registrar, PhoneRegistersIsFoundAndRunsOut) {
   EXPECT_FALSE(agent_->find_binding("agent-1", now_));
 }
 
+// Older libre (Debian 12's baresip) never registers once it has read an algorithm it does not know.
+TEST_F(Registrar, Sha256IsOfferedOnlyWhereConfigured) {
+  arrives(request("REGISTER", 1), kPhone);
+  EXPECT_THAT(take().back().text, testing::AllOf(HasSubstr("algorithm=MD5"), testing::Not(HasSubstr("SHA-256"))));
+  config_.offers_sha256 = true;
+  restart();
+  arrives(request("REGISTER", 2), kPhone);
+  const auto text = take().back().text;
+  EXPECT_LT(text.find("algorithm=SHA-256"), text.find("algorithm=MD5"));  // the preferred one first
+  EXPECT_NE(text.find("algorithm=MD5"), text.npos);
+}
+
 TEST_F(Registrar, Sha256IsTakenToo) {
   arrives(request("REGISTER", 2, nonce(), kContact, "anna", "pw", 1, Algorithm::kSha256), kPhone);
   EXPECT_THAT(take_names(), ElementsAre("200"));
