@@ -159,6 +159,9 @@ void Live::attach_recording(const std::string& id, const std::string& recording)
 void Live::fetch(RecordingRow row) {
   const auto engine = engine_of(row.engine);
   if (engine == nullptr) return;
+  // what was replayed at a connection is asked for by the replay and by bring_up_to_date; the engine has it only once
+  const auto stored = store_.recording_at(row.engine, row.path);
+  if (!stored || stored->state != "fetching") return;
   Recording recording = read_recording(row);
   const auto fetched = engine->fetch_recording(row.path, recording.sha256, recording_file(row.id));
   if (!fetched) {
