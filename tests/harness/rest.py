@@ -77,5 +77,5 @@ class Rest:
             page = self.get(f"{path}{separator}limit={limit}" + (f"&cursor={cursor}" if cursor else ""))
             out += page["data"]
             cursor = page.get("next_cursor")
-            if not cursor:
+            if not cursor or not page["data"]:  # a feed's last page has a cursor too, to ask on from later
                 return out
