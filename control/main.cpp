@@ -87,7 +87,9 @@ int serve(const ControlConfig& config) {
   EventHub hub;
   Service service(store, ids, clock);
   Live live(store, ids, hub, config.data_dir, clock);
-  Plane plane{store, ids, hub, live, service, clock};
+  Importer importer(store, ids, hub, config.data_dir, clock);
+  service.spool_to(importer.folder());
+  Plane plane{store, ids, hub, live, service, clock, importer};
   add_operations(plane);
 
   std::vector<std::shared_ptr<LinkedEngine>> engines;
@@ -96,6 +98,7 @@ int serve(const ControlConfig& config) {
     live.add(engine.name, engines.back());
   }
   for (const auto& engine : engines) engine->start();
+  importer.start();
   HttpServer server(config.http, service);
   const auto port = server.start();
   if (!port) {
@@ -109,6 +112,7 @@ int serve(const ControlConfig& config) {
   sigwait(&signals, &signal);
   spdlog::info("stopping");
   server.stop();
+  importer.stop();
   for (const auto& engine : engines) engine->stop();
   return 0;
 }

@@ -18,12 +18,14 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/file_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -119,6 +121,7 @@ class Connection {
     std::optional<Counted> counted;
     if (large) counted.emplace(shared_.large_bodies);
 
+    if (!admission.spool.empty()) co_return co_await one_upload(parser, request, admission);
     parser.body_limit(admission.body_max);
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
       http::response<http::empty_body> go_on{http::status::continue_, 11};
@@ -132,6 +135,42 @@ class Connection {
     const bool keep = parser.get().keep_alive();
     const bool head_only = parser.get().method() == http::verb::head;
     request.body = std::move(parser.get().body());
+    co_return co_await handle(request, head_only, keep);
+  }
+
+  // A body too large for memory goes into a file; what the handler leaves of it is removed.
+  asio::awaitable<bool> one_upload(Parser& head, Request& request, const Admission& admission) {
+    struct Remover {
+      const std::string& path;
+      ~Remover() {
+        std::error_code ignored;
+        std::filesystem::remove(path, ignored);
+      }
+    };
+    const Remover remover{admission.spool};
+    http::request_parser<http::file_body> parser{std::move(head)};
+    parser.body_limit(admission.body_max);
+    error_code error;
+    parser.get().body().open(admission.spool.c_str(), beast::file_mode::write, error);
+    if (error) co_return co_await refuse("store_unavailable");
+    if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+      http::response<http::empty_body> go_on{http::status::continue_, 11};
+      co_await http::async_write(stream_, go_on, kNoThrow(error));
+    }
+    while (!error && !parser.is_done()) {
+      socket().expires_after(shared_.config.body_timeout);  // for each piece
+      co_await http::async_read_some(stream_, buffer_, parser, kNoThrow(error));
+    }
+    if (error == http::error::body_limit) co_return co_await refuse("body_too_large");
+    if (error == beast::error::timeout) co_return false;
+    if (error) co_return co_await refuse("bad_request");
+    const bool keep = parser.get().keep_alive();
+    parser.get().body().close();
+    request.body_file = admission.spool;
+    co_return co_await handle(request, false, keep);
+  }
+
+  asio::awaitable<bool> handle(Request& request, bool head_only, bool keep) {
     socket().expires_never();
     Response response;
     const auto work = [this, &request, &response]() -> Task {  // on the pool: the handler may wait

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "control/api/service.h"
+#include "control/import/importer.h"
 #include "control/live/live.h"
 
 namespace carillon::control {
@@ -13,6 +14,7 @@ struct Plane {
   Live& live;
   Service& service;
   std::function<WallTime()> clock;
+  Importer& importer;
 };
 
 /// Gives the service every operation there is.
@@ -31,6 +33,10 @@ std::vector<Operation> cdr_operations(Plane& plane);
 std::vector<Operation> recording_operations(Plane& plane);
 std::vector<Operation> event_operations(Plane& plane);
 std::vector<Operation> system_operations(Plane& plane);
+std::vector<Operation> list_operations(Plane& plane);
+std::vector<Operation> lead_operations(Plane& plane);
+std::vector<Operation> import_operations(Plane& plane);
+std::vector<Operation> do_not_call_operations(Plane& plane);
 
 /// Project "default" and an admin token, written to `<folder>/admin.token` (mode 0600), where none is yet.
 /// Returns the path when it was written now, else nothing. throws std::runtime_error when it cannot be written

@@ -19,7 +19,8 @@ struct Request {
   std::string target;  ///< "/v1/calls?limit=5", as it came
   HeaderList headers = {};
   std::string body = {};
-  std::string peer = {};  ///< address of the client
+  std::string peer = {};       ///< address of the client
+  std::string body_file = {};  ///< where Admission::spool had the body written, instead of `body`
 
   /// The first header of that name in any case, or empty.
   std::string_view header(std::string_view name) const;
@@ -55,6 +56,7 @@ struct Response {
 /// What the server asks once it has read a request's head: how large a body it may take, or the refusal at once.
 struct Admission {
   std::size_t body_max = 0;
+  std::string spool = {};  ///< the body goes into this file; whoever handles the request may move it away
   std::optional<Response> refusal = {};
 };
 

@@ -10,7 +10,7 @@
 namespace carillon::control {
 namespace {
 
-constexpr std::size_t kJsonMax = 1 << 20, kUploadMax = 64 << 20;
+constexpr std::size_t kJsonMax = 1 << 20, kUploadMax = 64 << 20, kListMax = 512 << 20;
 constexpr std::int64_t kKeepMs = 24 * 3600 * 1000;
 
 std::vector<std::string> split(std::string_view path) {
@@ -108,9 +108,11 @@ Admission Service::admit(const Request& head) {
   try {
     const auto match = route(head);
     if (!match) return {.body_max = kJsonMax};  // handle() says what is wrong
-    if (match->operation->consumes != "audio/wav") return {.body_max = kJsonMax};
+    const std::string& consumes = match->operation->consumes;
+    if (consumes != "audio/wav" && consumes != "text/csv") return {.body_max = kJsonMax};
     if (const auto who = identify(head, *match->operation); !who) return {.body_max = 0, .refusal = handle(head)};
-    return {.body_max = kUploadMax};
+    if (consumes != "text/csv" || spool_folder_.empty()) return {.body_max = kUploadMax};
+    return {.body_max = kListMax, .spool = fmt::format("{}/{}.part", spool_folder_, ids_.make("req", clock_()))};
   } catch (const std::exception&) {
     return {.body_max = kJsonMax};
   }
@@ -193,7 +195,9 @@ Reply Service::run_once(const Operation& operation, Context& context) {
 
   const auto now_ms = context.now.time_since_epoch().count();
   const std::string path = context.request.target.substr(0, context.request.target.find('?'));
-  const std::string digest = sha256_hex(context.request.target + "\n" + context.request.body);
+  const std::string digest = sha256_hex(
+      context.request.target + "\n" +
+      (context.request.body_file.empty() ? context.request.body : sha256_hex_of_file(context.request.body_file)));
   const std::string name = sha256_hex(fmt::format("{}\n{}\nPOST\n{}", context.who.project, key, path));
   {
     const std::lock_guard lock(mutex_);

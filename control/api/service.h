@@ -20,6 +20,9 @@ class Service : public Handler {
   void add(std::vector<Operation> operations);
   const std::vector<Operation>& operations() const { return operations_; }
 
+  /// Bodies of text/csv are written into this folder as <request>.part. Before the first request.
+  void spool_to(std::string folder) { spool_folder_ = std::move(folder); }
+
   Admission admit(const Request& head) override;
   Response handle(const Request& request) override;
   Response refuse(std::string_view code) override;
@@ -42,6 +45,7 @@ class Service : public Handler {
   Store& store_;
   IdMaker& ids_;
   std::function<WallTime()> clock_;
+  std::string spool_folder_;
   std::vector<Operation> operations_;
   std::vector<std::vector<std::string>> patterns_;  ///< path segments, beside operations_
   mutable std::mutex mutex_;

@@ -5,6 +5,8 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <fstream>
+#include <memory>
 #include <stdexcept>
 
 #include "control/api/json/walker.h"
@@ -33,6 +35,19 @@ std::string digest_hex(const EVP_MD* kind, std::string_view text) {
 
 std::string sha256_hex(std::string_view text) { return digest_hex(EVP_sha256(), text); }
 std::string md5_hex(std::string_view text) { return digest_hex(EVP_md5(), text); }
+
+std::string sha256_hex_of_file(const std::string& path) {
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr);
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> piece(64 * 1024);
+  while (file.read(piece.data(), static_cast<std::streamsize>(piece.size())), file.gcount() > 0)
+    EVP_DigestUpdate(digest.get(), piece.data(), static_cast<std::size_t>(file.gcount()));
+  unsigned char out[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  EVP_DigestFinal_ex(digest.get(), out, &size);
+  return hex(out, size);
+}
 
 std::string random_hex(std::size_t bytes) {
   std::vector<unsigned char> drawn(bytes);

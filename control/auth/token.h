@@ -16,6 +16,8 @@ namespace carillon::control {
 std::string sha256_hex(std::string_view text);
 std::string md5_hex(std::string_view text);
 /// From the operating system. throws std::runtime_error where there is none
+/// Of a file, read in pieces; of nothing where it cannot be read.
+std::string sha256_hex_of_file(const std::string& path);
 std::string random_hex(std::size_t bytes);
 bool equal_in_constant_time(std::string_view a, std::string_view b);
 

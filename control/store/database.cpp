@@ -6,6 +6,8 @@
 
 #include <deque>
 
+#include "engine/base/check.h"
+
 namespace carillon::control {
 
 struct Database::Connection {
@@ -109,6 +111,54 @@ std::int64_t Database::execute(const std::string& sql, const Values& values) {
     statement.define_and_bind();
     statement.execute(true);
     return statement.get_affected_rows();
+  } catch (const soci::soci_error& error) {
+    throw translated(error);
+  }
+}
+
+struct Statement::Prepared {
+  explicit Prepared(soci::session& sql) : statement(sql) {}
+  soci::statement statement;
+  std::deque<std::string> texts;  // bound by address, so they stay
+  std::deque<long long> numbers;
+  std::vector<std::variant<std::string*, long long*>> slots;
+};
+
+Statement::Statement(Database& database, const std::string& sql, const Values& shape)
+    : prepared_(std::make_unique<Prepared>(database.connection_->sql)) {
+  Prepared& own = *prepared_;
+  try {
+    for (const Value& value : shape) {
+      CHECK(!std::holds_alternative<std::nullptr_t>(value));
+      if (std::holds_alternative<std::string>(value)) {
+        own.slots.emplace_back(&own.texts.emplace_back());
+        own.statement.exchange(soci::use(own.texts.back()));
+      } else {
+        own.slots.emplace_back(&own.numbers.emplace_back());
+        own.statement.exchange(soci::use(own.numbers.back()));
+      }
+    }
+    own.statement.alloc();
+    own.statement.prepare(sql);
+    own.statement.define_and_bind();
+  } catch (const soci::soci_error& error) {
+    throw translated(error);
+  }
+}
+
+Statement::~Statement() = default;
+
+std::int64_t Statement::execute(const Values& values) {
+  CHECK(values.size() == prepared_->slots.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (auto* const* text = std::get_if<std::string*>(&prepared_->slots[i]))
+      **text = std::get<std::string>(values[i]);
+    else
+      *std::get<long long*>(prepared_->slots[i]) = std::get<std::int64_t>(values[i]);
+  }
+  try {
+    prepared_->statement.execute(true);
+    return prepared_->statement.get_affected_rows();
   } catch (const soci::soci_error& error) {
     throw translated(error);
   }

@@ -117,7 +117,8 @@ struct LeadNews {
 
 class LeadStore {
  public:
-  /// Opens or creates leads.db in `folder`. throws DatabaseError
+  /// Opens or creates leads.db in `folder`; one per folder and process, others take Store::leads(): turns and news are
+  /// its own. throws DatabaseError
   explicit LeadStore(const std::string& folder, std::uint64_t seed = 0);
 
   // lists

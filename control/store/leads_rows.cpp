@@ -32,6 +32,15 @@ create table do_not_call (project text not null, number text not null, reason te
   created_ms bigint not null, primary key (project, number));
 )sql";
 
+const char* const kImports = R"sql(create table imports (number integer primary key, id text not null unique, project text not null, list bigint not null,
+  state text not null, created_ms bigint not null, body text not null);
+create index imports_by_project on imports (project, id);
+create index imports_open on imports (number) where state in ('queued', 'running', 'publishing', 'undoing');
+create table staged_updates (import bigint not null, lead bigint not null, phone text not null, name text not null,
+  external_id text not null, priority bigint not null, time_zone text not null, extra text not null,
+  primary key (import, lead));
+)sql";
+
 std::array<std::uint8_t, 16> outcomes_of(const std::string& text) {
   std::array<std::uint8_t, 16> by_outcome{};
   for (std::size_t i = 0; i < by_outcome.size() && 2 * i + 2 <= text.size(); ++i)
@@ -42,7 +51,7 @@ std::array<std::uint8_t, 16> outcomes_of(const std::string& text) {
 }  // namespace
 
 const std::vector<std::string>& leads_migrations() {
-  static const std::vector<std::string> steps = {kSchema};
+  static const std::vector<std::string> steps = {kSchema, kImports};
   return steps;
 }
 

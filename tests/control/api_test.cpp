@@ -31,7 +31,7 @@ TEST_F(Api, NothingIsOpenWithoutATokenButHealthAndDocumentation) {
   const auto token = std::exchange(control.token, "");
   for (const auto& operation : control.service.operations()) {
     std::string path = operation.path;
-    for (const char* name : {"{id}", "{code}"})
+    for (const char* name : {"{id}", "{code}", "{number}"})
       if (const auto at = path.find(name); at != std::string::npos) path.replace(at, std::strlen(name), "not_found");
     const auto response = control.send(operation.method, path, "", {{"Idempotency-Key", "x"}});
     if (operation.open)

@@ -90,7 +90,8 @@ class ControlProcess {
         store(folder),
         service(store, ids, clock()),
         live(store, ids, hub, folder, clock()),
-        plane{store, ids, hub, live, service, clock()} {
+        importer(store, ids, hub, folder, clock()),
+        plane{store, ids, hub, live, service, clock(), importer} {
     if (const auto path = first_start(store, ids, folder, now)) {
       std::ifstream in(*path);
       std::getline(in, token);
@@ -159,6 +160,7 @@ class ControlProcess {
   EventHub hub;
   Service service;
   Live live;
+  Importer importer;
   Plane plane;
   std::string token;
   std::uint64_t sequence = 0;

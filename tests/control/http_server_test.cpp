@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <future>
 
@@ -21,18 +22,24 @@ class Echo : public Handler {
  public:
   Admission admit(const Request& head) override {
     if (head.target == "/secret") return {.body_max = 0, .refusal = Response{.status = 401, .body = "who?"}};
+    if (head.target == "/upload") return {.body_max = 2 << 20, .spool = spool};
     return {.body_max = 1000};
   }
   Response handle(const Request& request) override {
     if (request.target == "/file") return {.status = 206, .file = FilePart{file, 10, 300'000}};
     if (request.target == "/events") return {.stream = events};
+    if (request.target == "/upload") {
+      spooled = std::filesystem::file_size(request.body_file);
+      return {.body = "took " + std::to_string(spooled) + " " + request.body};
+    }
     Response response{.body = request.method + " " + request.target + " " + request.body};
     response.set("Content-Type", "text/plain");
     return response;
   }
   Response refuse(std::string_view code) override { return {.status = 400, .body = std::string(code)}; }
 
-  std::string file;
+  std::string file, spool;
+  std::uintmax_t spooled = 0;
   std::shared_ptr<EventStream> events;
 };
 
@@ -115,6 +122,27 @@ TEST_F(Server, RefusesWhatIsTooLargeOrNotAdmitted) {
   EXPECT_THAT(Client(port).send("GET /a HTTP/1.1\r\nX: " + std::string(17'000, 'x')).read(),
               testing::HasSubstr("headers_too_large"));
   EXPECT_THAT(Client(port).send("SPLAT\r\n\r\n").read(), testing::HasSubstr("bad_request"));
+}
+
+TEST_F(Server, WritesALargeBodyIntoAFileAndRemovesWhatIsLeft) {
+  Folder folder;
+  handler.spool = folder.path() + "/upload.part";
+  const auto port = serve();
+  const std::string body(1'500'000, 'x');
+  Client client(port);
+  client.send("POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1500000\r\n\r\n" + body);
+  EXPECT_THAT(client.until("took"), testing::HasSubstr("200 OK"));
+  EXPECT_EQ(handler.spooled, body.size());
+  client.send("GET /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");  // the connection goes on
+  EXPECT_THAT(client.read(), testing::HasSubstr("GET /b "));
+  EXPECT_FALSE(std::filesystem::exists(handler.spool));
+  EXPECT_THAT(Client(port).send("POST /upload HTTP/1.1\r\nContent-Length: 2097153\r\n\r\n").read(),
+              testing::HasSubstr("body_too_large"));
+  Client cut(port);  // gone in the middle of its body
+  cut.send("POST /upload HTTP/1.1\r\nContent-Length: 1000\r\n\r\nabc");
+  ::shutdown(cut.fd(), SHUT_WR);
+  cut.read();
+  EXPECT_FALSE(std::filesystem::exists(handler.spool));
 }
 
 TEST_F(Server, CutsOffASlowHead) {
