@@ -313,7 +313,7 @@ void Live::on_trunk(const wire::TrunkState& state, WallTime at) {
 void Live::on_done(const std::string& engine, std::uint64_t command, const wire::Done& done, WallTime at) {
   const auto found = originating_.find(command);
   if (found == originating_.end()) {
-    if (!done.ok()) spdlog::warn("engine {} refused command {}: {}", engine, command, done.error());
+    if (!done.ok()) spdlog::info("engine {} refused command {}: {}", engine, command, done.error());
     return;
   }
   const std::string id = found->second;

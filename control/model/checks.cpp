@@ -87,15 +87,13 @@ bool is_emergency(std::string_view number) {
   for (const auto prefix : kPrefixes)
     if (plain.starts_with(prefix) && is_listed(plain.substr(prefix.size()))) return true;
   // behind a country code of one to three digits, in international form: too short for any subscriber
-  std::string_view international;
-  if (number.starts_with('+'))
-    international = plain;
-  else if (plain.starts_with("00"))
-    international = plain.substr(2);
-  else if (plain.starts_with("011"))
-    international = plain.substr(3);
-  for (std::size_t code = 1; code <= 3; ++code)
-    if (international.size() == code + 3 && is_listed(international.substr(code))) return true;
+  for (const std::string_view prefix : {"+", "00", "011"}) {
+    const bool marked = prefix == "+" ? number.starts_with('+') : plain.starts_with(prefix);
+    if (!marked) continue;
+    const auto international = prefix == "+" ? plain : plain.substr(prefix.size());
+    for (std::size_t code = 1; code <= 3; ++code)
+      if (international.size() == code + 3 && is_listed(international.substr(code))) return true;
+  }
   return false;
 }
 
