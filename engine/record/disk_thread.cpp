@@ -52,6 +52,7 @@ DiskThread::~DiskThread() {
   const std::uint64_t one = 1;
   (void)!::write(stop_descriptor_, &one, sizeof one);
   thread_.join();
+  map_->remove();  // all is in the files; in /dev/shm it would hold memory until somebody finds it
   ::close(stop_descriptor_);
   ::close(lock_);
 }

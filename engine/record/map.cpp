@@ -41,6 +41,8 @@ Map::Map(void* memory, std::size_t size, const MapShape& shape)
 
 Map::~Map() { ::munmap(memory_, size_); }
 
+void Map::remove() { ::unlink(path_.c_str()); }
+
 std::unique_ptr<Map> Map::make(const std::string& path, const MapShape& shape, std::string& why) {
   ::unlink(path.c_str());  // a new file: the pages of an old one may still be on their way to a disk
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -59,7 +61,9 @@ std::unique_ptr<Map> Map::make(const std::string& path, const MapShape& shape, s
     return nullptr;
   }
   new (memory) Front{.magic = kMagic, .version = kVersion, .shape = shape};
-  return std::unique_ptr<Map>(new Map(memory, size, shape));
+  std::unique_ptr<Map> map(new Map(memory, size, shape));
+  map->path_ = path;
+  return map;
 }
 
 std::unique_ptr<Map> Map::open(const std::string& path) {

@@ -48,6 +48,8 @@ class Map {
   /// What a killed engine left. Empty: no such file, or not one of ours.
   static std::unique_ptr<Map> open(const std::string& path);
   ~Map();
+  /// Takes the file away: nothing in it is needed any more. The memory stays until the destructor.
+  void remove();
   Map(const Map&) = delete;
 
   const MapShape& shape() const { return shape_; }
@@ -58,6 +60,7 @@ class Map {
  private:
   Map(void* memory, std::size_t size, const MapShape& shape);
 
+  std::string path_;  // of make()
   void* memory_;
   std::size_t size_;
   MapShape shape_;

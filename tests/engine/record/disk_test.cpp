@@ -36,6 +36,14 @@ class DiskTest : public testing::TestWithParam<bool> {
   Folder folder_;
 };
 
+TEST_P(DiskTest, ACleanEndLeavesNoMappingBehind) {
+  {
+    Station station(config());
+    EXPECT_TRUE(std::filesystem::exists(folder_.map()));
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_.map()));
+}
+
 TEST_P(DiskTest, ManyRecordingsAtOnceKeepEveryByte) {
   Random random(11);
   auto two_shards = config();
