@@ -128,6 +128,21 @@ void Calls::give_back(Command*& command) {
   command = nullptr;
 }
 
+namespace {
+
+/// The leg that a command names; nothing for those that name none.
+struct LegOf {
+  template <class T>
+  LegId operator()(const T& body) const {
+    if constexpr (requires { body.leg; })
+      return body.leg;
+    else
+      return {};
+  }
+};
+
+}  // namespace
+
 const char* Calls::run(Command& command, TimePoint now) {
   const char* error = nullptr;
   CommandBody& body = command.body;
@@ -160,49 +175,36 @@ const char* Calls::run(Command& command, TimePoint now) {
     trace->found = ports_.trace.write(trace->leg, trace->text);
     return nullptr;
   }
-  return run_on_leg(command, now);
-}
-
-namespace {
-
-/// The leg that a command names; nothing for those that name none.
-struct LegOf {
-  template <class T>
-  LegId operator()(const T& body) const {
-    if constexpr (requires { body.leg; })
-      return body.leg;
-    else
-      return {};
-  }
-};
-
-}  // namespace
-
-const char* Calls::run_on_leg(Command& command, TimePoint now) {
-  CommandBody& body = command.body;
   Leg* leg = find(std::visit(LegOf{}, body));
   if (!leg || leg->is_ended) return "no such leg";
-  if (std::holds_alternative<Answer>(body)) return answer(*leg, command, now);
-  if (const auto* wanted = std::get_if<Progress>(&body)) return progress(*leg, *wanted, now);
-  if (const auto* wanted = std::get_if<Reject>(&body)) return reject(*leg, *wanted, now);
+  error = run_on_leg(*leg, command, now);
+  arm(*leg);
+  return error;
+}
+
+const char* Calls::run_on_leg(Leg& leg, Command& command, TimePoint now) {
+  CommandBody& body = command.body;
+  if (std::holds_alternative<Answer>(body)) return answer(leg, command, now);
+  if (const auto* wanted = std::get_if<Progress>(&body)) return progress(leg, *wanted, now);
+  if (const auto* wanted = std::get_if<Reject>(&body)) return reject(leg, *wanted, now);
   if (const auto* wanted = std::get_if<Hangup>(&body)) {
-    hang_up(*leg, {EndedBy::kControl, wanted->cause, 0, wanted->why}, now);
+    hang_up(leg, {EndedBy::kControl, wanted->cause, 0, wanted->why}, now);
     return nullptr;
   }
-  if (!leg->is_answered()) return "leg is not answered";
-  if (const auto* wanted = std::get_if<Bridge>(&body)) return bridge(*leg, wanted->other, now);
+  if (!leg.is_answered()) return "leg is not answered";
+  if (const auto* wanted = std::get_if<Bridge>(&body)) return bridge(leg, wanted->other, now);
   if (std::holds_alternative<Unbridge>(body)) {
-    if (!leg->partner) return "leg is not bridged";
-    part(*leg, now);
+    if (!leg.partner) return "leg is not bridged";
+    part(leg, now);
     return nullptr;
   }
-  if (std::holds_alternative<Play>(body)) return play(*leg, command, now);
-  if (std::holds_alternative<StopPlay>(body)) return play_over(*leg, false, now), nullptr;
-  if (const auto* wanted = std::get_if<Gather>(&body)) return gather(*leg, *wanted, now);
-  if (const auto* wanted = std::get_if<SendDtmf>(&body)) return send_digits(*leg, wanted->digits, wanted->duration);
-  if (const auto* wanted = std::get_if<Record>(&body)) return record(*leg, wanted->on, now);
-  if (const auto* wanted = std::get_if<Detect>(&body)) return start_detector(*leg, wanted->config, false), nullptr;
-  if (const auto* wanted = std::get_if<Hold>(&body)) return hold(*leg, wanted->on, now);
+  if (std::holds_alternative<Play>(body)) return play(leg, command, now);
+  if (std::holds_alternative<StopPlay>(body)) return play_over(leg, false, now), nullptr;
+  if (const auto* wanted = std::get_if<Gather>(&body)) return gather(leg, *wanted, now);
+  if (const auto* wanted = std::get_if<SendDtmf>(&body)) return send_digits(leg, wanted->digits, wanted->duration);
+  if (const auto* wanted = std::get_if<Record>(&body)) return record(leg, wanted->on, now);
+  if (const auto* wanted = std::get_if<Detect>(&body)) return start_detector(leg, wanted->config, false), nullptr;
+  if (const auto* wanted = std::get_if<Hold>(&body)) return hold(leg, wanted->on, now);
   return "conferences are not in this engine";  // Join, Leave
 }
 

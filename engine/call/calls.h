@@ -127,7 +127,7 @@ class Calls {
 
   // calls.cpp, calls_life.cpp
   const char* run(Command& command, TimePoint now);
-  const char* run_on_leg(Command& command, TimePoint now);
+  const char* run_on_leg(Leg& leg, Command& command, TimePoint now);
   void done(Command& command, const char* error, TimePoint now);
   void give_back(Command*& command);
   void put_trunk(const Trunk& trunk, const char*& error, TimePoint now);
