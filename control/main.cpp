@@ -14,6 +14,8 @@
 
 #include "control/api/plane.h"
 #include "control/config.h"
+#include "control/live/stored_leads.h"
+#include "control/live/zones.h"
 
 namespace carillon::control {
 namespace {
@@ -89,7 +91,11 @@ int serve(const ControlConfig& config) {
   Live live(store, ids, hub, config.data_dir, clock);
   Importer importer(store, ids, hub, config.data_dir, clock);
   service.spool_to(importer.folder());
-  Plane plane{store, ids, hub, live, service, clock, importer};
+  StoredLeads leads(store.leads());
+  const dialer::Zones zones = load_zones();
+  Campaigns campaigns({store, ids, hub, live, leads, zones, clock, MonoClock::now});
+  const LeadEar ear(store.leads(), campaigns);
+  Plane plane{store, ids, hub, live, service, clock, importer, &campaigns};
   add_operations(plane);
 
   std::vector<std::shared_ptr<LinkedEngine>> engines;
@@ -99,10 +105,12 @@ int serve(const ControlConfig& config) {
   }
   for (const auto& engine : engines) engine->start();
   importer.start();
+  campaigns.start_thread();
   HttpServer server(config.http, service);
   const auto port = server.start();
   if (!port) {
     spdlog::error("{}", port.error());
+    campaigns.stop_thread();
     for (const auto& engine : engines) engine->stop();
     return 1;
   }
@@ -113,6 +121,7 @@ int serve(const ControlConfig& config) {
   spdlog::info("stopping");
   server.stop();
   importer.stop();
+  campaigns.stop_thread();
   for (const auto& engine : engines) engine->stop();
   return 0;
 }

@@ -87,6 +87,22 @@ void Dialer::no_more_leads(CampaignId campaign, std::optional<WallTime> next) {
   found->second.leads_next = next.value_or(WallTime::max());
 }
 
+void Dialer::leads_arrived(CampaignId campaign) {
+  const auto found = campaigns_.find(campaign);
+  if (found == campaigns_.end()) return;
+  found->second.leads_exhausted = false;
+  found->second.leads_next = {};
+}
+
+std::vector<Lead> Dialer::give_back_leads(CampaignId campaign) {
+  const auto found = campaigns_.find(campaign);
+  if (found == campaigns_.end()) return {};
+  std::vector<Lead> leads;
+  found->second.hopper.each([&](const Lead& lead) { leads.push_back(lead); });
+  for (const Lead& lead : leads) found->second.hopper.remove(lead.id);
+  return leads;
+}
+
 void Dialer::block(const std::string& number) { do_not_call_.add(number); }
 void Dialer::unblock(const std::string& number) { do_not_call_.remove(number); }
 void Dialer::block(CampaignId campaign, const std::string& number) {
@@ -103,6 +119,11 @@ bool Dialer::agent_ready(AgentId agent, TimePoint now) {
         handle->second.learn(since(busy_since, now));
   }
   return roster_.ready(agent, now);
+}
+
+void Dialer::unblock(CampaignId campaign, const std::string& number) {
+  const auto found = campaigns_.find(campaign);
+  if (found != campaigns_.end()) found->second.do_not_call.remove(number);
 }
 
 // ---------------------------------------------------------------- calls
@@ -277,7 +298,10 @@ void Dialer::decide(TimePoint now, WallTime wall, std::vector<Action>& actions) 
   connect_waiting(now);
   for (auto& [_, campaign] : campaigns_) {
     if (campaign.state != CampaignState::kRunning || campaign.config.mode == Mode::kInbound) continue;
-    place_calls(campaign, now, wall);
+    if (is_held_)
+      campaign.last_decision = {.reason = "no engine is connected"};
+    else
+      place_calls(campaign, now, wall);
     keep_filled(campaign, wall);
   }
   actions.insert(actions.end(), std::make_move_iterator(pending_.begin()), std::make_move_iterator(pending_.end()));

@@ -84,6 +84,8 @@ class Dialer {
   void remove_campaign(CampaignId campaign);
   void set_state(CampaignId campaign, CampaignState state, TimePoint now);
   void pause_all(TimePoint now);  ///< stop-all: no new call from the next decide() on
+  /// While held no call is placed (no engine is there); connects, retries and wrap-ups go on.
+  void hold_dialing(bool is_held) { is_held_ = is_held; }
   const Campaign* find(CampaignId campaign) const;
   Explanation explain(CampaignId campaign, TimePoint now, WallTime wall);
   AbandonBudget* budget(CampaignId campaign);  ///< to bring back counts after a restart
@@ -93,10 +95,15 @@ class Dialer {
   std::size_t add_leads(CampaignId campaign, std::span<const Lead> leads);
   /// Nothing to offer before `next` (a retry, a call-back); empty: nothing is left at all.
   void no_more_leads(CampaignId campaign, std::optional<WallTime> next);
+  /// The owner has leads again: they are asked for at the next decide().
+  void leads_arrived(CampaignId campaign);
+  /// Empties the hopper: these leads are the owner's again.
+  std::vector<Lead> give_back_leads(CampaignId campaign);
   /// Blocks a number for every campaign, or for one; counts for the very next dial.
   void block(const std::string& number);
   void block(CampaignId campaign, const std::string& number);
   void unblock(const std::string& number);
+  void unblock(CampaignId campaign, const std::string& number);
 
   // agents
   void agent_log_in(AgentId agent, std::set<CampaignId> campaigns, TimePoint now) {
@@ -152,6 +159,7 @@ class Dialer {
 
   const Zones& zones_;
   std::uint64_t next_attempt_;
+  bool is_held_ = false;
   std::map<CampaignId, Campaign> campaigns_;
   std::map<AttemptId, CampaignId> attempt_campaign_;
   Roster roster_;

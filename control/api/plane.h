@@ -2,6 +2,7 @@
 
 #include "control/api/service.h"
 #include "control/import/importer.h"
+#include "control/live/campaigns.h"
 #include "control/live/live.h"
 
 namespace carillon::control {
@@ -15,6 +16,7 @@ struct Plane {
   Service& service;
   std::function<WallTime()> clock;
   Importer& importer;
+  Campaigns* campaigns = nullptr;  ///< none: no campaigns, no agents
 };
 
 /// Gives the service every operation there is.
@@ -37,6 +39,10 @@ std::vector<Operation> list_operations(Plane& plane);
 std::vector<Operation> lead_operations(Plane& plane);
 std::vector<Operation> import_operations(Plane& plane);
 std::vector<Operation> do_not_call_operations(Plane& plane);
+std::vector<Operation> console_operations(Plane& plane);
+std::vector<Operation> campaign_operations(Plane& plane);
+std::vector<Operation> agent_operations(Plane& plane);
+std::vector<Operation> attempt_operations(Plane& plane);
 
 /// Project "default" and an admin token, written to `<folder>/admin.token` (mode 0600), where none is yet.
 /// Returns the path when it was written now, else nothing. throws std::runtime_error when it cannot be written

@@ -43,6 +43,8 @@ constexpr ProblemKind kKinds[] = {
      "Look at the call's state."},
     {"job_state", 409, "The job is not in a state for this", "It has ended, or it is past the point of return.",
      "Look at the job's state."},
+    {"agent_state", 409, "The agent is not in a state for this", "For instance, not logged in or with a call in hand.",
+     "Look at the agent's status."},
     {"version_conflict", 412, "It was changed meanwhile", "If-Match does not name the present version.",
      "Get it again, apply the change to what you see, use its ETag."},
     {"body_too_large", 413, "The body is too large", "JSON may have 1 MiB, a prompt 64 MiB, a list of leads 512 MiB.",

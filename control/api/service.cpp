@@ -15,6 +15,7 @@ constexpr std::int64_t kKeepMs = 24 * 3600 * 1000;
 
 std::vector<std::string> split(std::string_view path) {
   std::vector<std::string> parts;
+  if (path == "/") return parts;
   while (!path.empty()) {
     path.remove_prefix(1);
     const auto slash = std::min(path.find('/'), path.size());

@@ -167,6 +167,7 @@ void Live::announce(const std::string& project, const std::string& type, std::st
 }
 
 void Live::announce(const Call& call, const std::string& type, WallTime at) {
+  if (hear_) news_.push_back({type, call});
   announce(call.project, type, json::text(json::write(call, json::Mode::kApi)), at);
 }
 
@@ -210,6 +211,7 @@ bool Live::commit() {
   touched_.clear();
   ended_.clear();
   flush_outgoing();
+  tell_news();
   const auto after = std::move(after_commit_);
   after_commit_.clear();
   for (const auto& work : after) work();
@@ -219,6 +221,7 @@ bool Live::commit() {
 
 void Live::forget() {
   changes_ = {};
+  news_.clear();
   touched_.clear();
   ended_.clear();
   outgoing_.clear();
@@ -294,21 +297,7 @@ Result<Call, LiveFault> Live::place(Placement placement) {
     drop();
     return LiveFault::kConflict;
   }
-  wire::ToEngine command;
-  auto* originate = command.mutable_originate();
-  originate->set_leg(call.leg);
-  for (const auto& trunk : placement.trunks) originate->add_trunks(trunk);
-  originate->set_endpoint(call.endpoint.value_or(""));
-  originate->set_from(call.from);
-  originate->set_from_name(placement.from_name);
-  originate->set_to(call.to);
-  for (const auto& [name, value] : placement.headers) {
-    auto* header = originate->add_headers();
-    header->set_name(name);
-    header->set_value(value);
-  }
-  originate->set_ring_time_ms(placement.ring_time_s * 1000);
-  *originate->mutable_plan() = plan_to_wire(placement.plan);
+  wire::ToEngine command = originate_of(placement);
   {
     const std::lock_guard lock(mutex_);
     placing_.erase({call.engine, call.leg});

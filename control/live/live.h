@@ -19,6 +19,13 @@
 
 namespace carillon::control {
 
+/// What happened to a call, told after its commit. `type` is the event's ("call.answered", "call.detected",
+/// "call.marked", "call.bridged", "call.unbridged", "call.ended", …) or "bridge.refused".
+struct CallNews {
+  std::string type;
+  Call call;
+};
+
 enum class LiveFault { kNoEngine, kConflict, kUnknownCall, kNotAnswered, kEnded };
 
 /// All that a new call needs; checked by the API.
@@ -30,6 +37,8 @@ struct Placement {
   std::uint32_t ring_time_s = 60;
   dialer::CallPlan plan;
   std::optional<IdempotencyRow> idempotency;  ///< kept with the intent, its response filled in here
+  std::optional<AttemptRow> attempt = {};     ///< place_all: committed with the intent
+  std::uint64_t bridge_to = 0;                ///< leg to bridge with at answer
 };
 
 class Live {
@@ -37,6 +46,12 @@ class Live {
   Live(Store& store, IdMaker& ids, EventHub& hub, std::string data_folder, std::function<WallTime()> clock);
   ~Live();
 
+  /// Hears what happens to calls, on whichever thread committed it and with the registry locked: it may only take note.
+  /// With null, nothing is told any more when this returns.
+  void listen(std::function<void(std::vector<CallNews>)> hear) {
+    const std::lock_guard lock(mutex_);
+    hear_ = std::move(hear);
+  }
   /// Before events flow.
   void add(const std::string& name, std::shared_ptr<Engine> engine);
   Resume resume(const std::string& engine);
@@ -50,6 +65,16 @@ class Live {
   // API threads
   /// Commits the intent, then sends Originate. errors: kNoEngine, kConflict (idempotency key taken)
   Result<Call, LiveFault> place(Placement placement);
+  /// Places calls on one engine with one commit: all intents on disk, then all Originates. Those without an engine set
+  /// get the same one. errors: kNoEngine. throws DatabaseError, then nothing was placed
+  Result<std::monostate, LiveFault> place_all(std::vector<Placement>& placements);
+  /// May calls be placed now?
+  bool ready();
+  /// Joins two answered calls; a refusal comes as news "bridge.refused" of the first. false: not sent
+  bool bridge(const std::string& call, const std::string& other);
+  bool hang_up(const std::string& call, const std::string& why);
+  /// One that has not ended.
+  std::optional<Call> live_call(const std::string& id);
   /// Sends a command for a leg of that call; `command` has everything but the leg.
   Result<std::monostate, LiveFault> act(const Call& call, wire::ToEngine command, bool needs_answer);
   /// The SIP ladder, from the store or the engine; empty when neither has it.
@@ -119,6 +144,7 @@ class Live {
   CallRow row_of(const Call& call) const;
   void forget();
   void flush_outgoing();
+  void tell_news();
   void send_later(const std::string& engine, wire::ToEngine command, std::string for_call = {});
 
   // errands: run on their own thread, without the mutex
@@ -140,6 +166,8 @@ class Live {
   std::map<Leg, Call> calls_;                         ///< those that have not ended
   std::map<std::string, Leg> legs_;                   ///< by call id
   std::map<std::uint64_t, std::string> originating_;  ///< command → call
+  std::map<std::uint64_t, std::string> bridging_;     ///< command → call
+  std::function<void(std::vector<CallNews>)> hear_;
   std::map<std::string, TrunkLive> trunk_states_;
   std::map<std::string, wire::EndpointState> endpoint_states_;
   // the batch between two commits
@@ -148,12 +176,14 @@ class Live {
   std::vector<Outgoing> outgoing_;
   std::vector<std::function<void()>> after_commit_;
   std::vector<Call> ended_;
+  std::vector<CallNews> news_;
   std::set<Leg> placing_;                    ///< intents on their way to the disk
   std::map<Leg, wire::RecordDone> orphans_;  ///< recordings of calls not heard of yet
   Errands errands_;
 };
 
 /// Schema's forms of our resources.
+wire::ToEngine originate_of(const Placement& placement);
 wire::PutTrunk trunk_to_wire(const Trunk& trunk);
 wire::PutEndpoint endpoint_to_wire(const PhoneEndpoint& endpoint);
 

@@ -313,6 +313,12 @@ void Live::on_trunk(const wire::TrunkState& state, WallTime at) {
 void Live::on_done(const std::string& engine, std::uint64_t command, const wire::Done& done, WallTime at) {
   const auto found = originating_.find(command);
   if (found == originating_.end()) {
+    const auto joined = bridging_.find(command);
+    if (joined != bridging_.end()) {
+      const Call* customer = done.ok() ? nullptr : find_call(joined->second);
+      if (customer != nullptr && hear_) news_.push_back({"bridge.refused", *customer});
+      bridging_.erase(joined);
+    }
     if (!done.ok()) spdlog::info("engine {} refused command {}: {}", engine, command, done.error());
     return;
   }

@@ -37,18 +37,28 @@ create table idempotency (idem text primary key, project text not null, body_dig
 create table engines (name text primary key, epoch text not null, sequence bigint not null);
 )sql";
 
+const char* const kAttempts = R"sql(create table attempts (number bigint primary key, id text not null unique,
+  project text not null, campaign text not null, lead bigint not null, call text not null, state text not null,
+  outcome text not null, placed_ms bigint not null, ended_ms bigint not null, body text not null);
+create index attempts_by_campaign on attempts (campaign, number);
+create index attempts_by_lead on attempts (lead, number);
+create index attempts_open on attempts (number) where state <> 'settled';
+create table seats (agent text primary key, project text not null, body text not null);
+)sql";
+
 }  // namespace
 
 const std::vector<std::string>& plane_migrations() {
   static const std::vector<std::string> steps = {
       document_table("projects") + document_table("tokens") + document_table("trunks") + document_table("endpoints") +
           document_table("prompts") + document_table("numbers"),
+      document_table("campaigns") + document_table("agents") + document_table("queues"),
   };
   return steps;
 }
 
 const std::vector<std::string>& calls_migrations() {
-  static const std::vector<std::string> steps = {kCalls};
+  static const std::vector<std::string> steps = {kCalls, kAttempts};
   return steps;
 }
 

@@ -58,6 +58,12 @@ std::string Store::table(Kind kind) {
       return "prompts";
     case Kind::kNumbers:
       return "numbers";
+    case Kind::kCampaigns:
+      return "campaigns";
+    case Kind::kAgents:
+      return "agents";
+    case Kind::kQueues:
+      return "queues";
   }
   CHECK(false);
   return {};

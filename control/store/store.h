@@ -20,7 +20,7 @@
 namespace carillon::control {
 
 /// Which table of documents. Names are the tables' names.
-enum class Kind { kProjects, kTokens, kTrunks, kEndpoints, kPrompts, kNumbers };
+enum class Kind { kProjects, kTokens, kTrunks, kEndpoints, kPrompts, kNumbers, kCampaigns, kAgents, kQueues };
 
 /// A resource as it is kept: `body` is the described struct as JSON in Mode::kStore.
 struct Document {
@@ -69,6 +69,30 @@ struct IdempotencyRow {
   std::int64_t created_ms = 0;
 };
 
+/// `number` is the dialer's; `lead` a row of the lead store. state: dialing, ended, settled.
+struct AttemptRow {
+  std::uint64_t number = 0;
+  std::string id, project, campaign;
+  std::uint64_t lead = 0;
+  std::string call, state, outcome;
+  std::int64_t placed_ms = 0, ended_ms = 0;
+  std::string body;
+};
+struct AttemptFilter {
+  std::string project = {}, campaign = {};  ///< empty: any
+  std::uint64_t lead = 0;                   ///< 0: any
+  std::uint64_t before = 0;                 ///< numbers below this; 0: from the newest
+  std::size_t limit = 50;
+};
+struct OutcomeCount {
+  std::string campaign, outcome;
+  std::int64_t minute = 0;  ///< of the attempt's end, since 1970
+  std::int64_t count = 0;
+};
+struct SeatRow {
+  std::string agent, project, body;
+};
+
 struct CallFilter {
   std::string project = {}, state = {}, from = {}, to = {};  ///< empty: any
   std::int64_t since_ms = 0;
@@ -81,12 +105,13 @@ struct Changes {
   std::vector<CallRow> calls;            ///< inserted or replaced
   std::vector<CdrRow> cdrs;              ///< a call that has one already keeps it
   std::vector<RecordingRow> recordings;  ///< inserted or replaced by id; an (engine, path) already there is kept
+  std::vector<AttemptRow> attempts;      ///< inserted or replaced
   std::vector<EventRow> events;
   std::vector<EngineRow> engines;
   std::vector<IdempotencyRow> idempotency;
   bool empty() const {
-    return calls.empty() && cdrs.empty() && recordings.empty() && events.empty() && engines.empty() &&
-           idempotency.empty();
+    return calls.empty() && cdrs.empty() && recordings.empty() && attempts.empty() && events.empty() &&
+           engines.empty() && idempotency.empty();
   }
 };
 
@@ -130,6 +155,19 @@ class Store {
   std::int64_t last_event() const { return event_sequence_.load(); }
   std::optional<EngineRow> engine(const std::string& name);
   std::optional<IdempotencyRow> idempotency(const std::string& key, std::int64_t since_ms);
+
+  // attempts and seats (store_attempts.cpp)
+  std::optional<AttemptRow> attempt(const std::string& project, const std::string& id);
+  std::vector<AttemptRow> attempts(const AttemptFilter& filter);
+  /// Those not settled, oldest first.
+  std::vector<AttemptRow> open_attempts();
+  std::uint64_t last_attempt();
+  /// How often each campaign's attempts ended how; by minute where they ended at `since_ms` or later, else minute 0.
+  std::vector<OutcomeCount> outcomes(std::int64_t since_ms);
+  void keep_seat(const SeatRow& seat);
+  void remove_seat(const std::string& agent);
+  std::vector<SeatRow> seats();
+
   /// Forgets kept answers and events older than given.
   void prune(std::int64_t idempotency_before_ms, std::int64_t events_before_ms);
   std::uint64_t commits() const { return writer_->commits(); }

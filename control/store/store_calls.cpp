@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "control/store/store.h"
+#include "control/store/store_attempts.h"
 
 namespace carillon::control {
 namespace {
@@ -90,6 +91,7 @@ void Store::apply(Changes& changes) {
       put_cdr(database, cdr);
     }
     for (const RecordingRow& recording : changes.recordings) put_recording(database, recording);
+    for (const AttemptRow& attempt : changes.attempts) put_attempt(database, attempt);
     for (EventRow& event : changes.events) {
       event.sequence = ++event_sequence_;
       put_event(database, event);

@@ -27,12 +27,13 @@ class Api : public testing::Test {
   ControlProcess control;
 };
 
-TEST_F(Api, NothingIsOpenWithoutATokenButHealthAndDocumentation) {
+TEST_F(Api, NothingIsOpenWithoutATokenButHealthDocumentationAndPages) {
   const auto token = std::exchange(control.token, "");
   for (const auto& operation : control.service.operations()) {
     std::string path = operation.path;
     for (const char* name : {"{id}", "{code}", "{number}"})
       if (const auto at = path.find(name); at != std::string::npos) path.replace(at, std::strlen(name), "not_found");
+    if (const auto at = path.find("{file}"); at != std::string::npos) path.replace(at, 6, "api.js");
     const auto response = control.send(operation.method, path, "", {{"Idempotency-Key", "x"}});
     if (operation.open)
       EXPECT_EQ(response.status, 200) << path;

@@ -11,6 +11,7 @@
 
 #include "control/api/json/walker.h"
 #include "control/api/plane.h"
+#include "control/live/stored_leads.h"
 #include "tests/control/folder.h"
 
 namespace carillon::control {
@@ -84,14 +85,19 @@ class FakeEngine : public Engine {
 class ControlProcess {
  public:
   explicit ControlProcess(const std::string& folder,
-                          std::shared_ptr<FakeEngine> engine = std::make_shared<FakeEngine>(), std::uint64_t seed = 1)
-      : engine(std::move(engine)),
+                          std::shared_ptr<FakeEngine> engine = std::make_shared<FakeEngine>(), std::uint64_t seed = 1,
+                          WallTime start = WallTime(std::chrono::milliseconds(1'800'000'000'000)))
+      : now(start),
+        engine(std::move(engine)),
         ids(seed),
         store(folder),
         service(store, ids, clock()),
         live(store, ids, hub, folder, clock()),
         importer(store, ids, hub, folder, clock()),
-        plane{store, ids, hub, live, service, clock(), importer} {
+        leads(store.leads()),
+        campaigns({store, ids, hub, live, leads, test_zones(), clock(), mono()}),
+        ear(store.leads(), campaigns),
+        plane{store, ids, hub, live, service, clock(), importer, &campaigns} {
     if (const auto path = first_start(store, ids, folder, now)) {
       std::ifstream in(*path);
       std::getline(in, token);
@@ -153,7 +159,20 @@ class ControlProcess {
     return [this] { return now; };
   }
 
-  WallTime now{std::chrono::milliseconds(1'800'000'000'000)};
+  /// Moves with the wall clock.
+  std::function<TimePoint()> mono() {
+    return [this] { return TimePoint(now.time_since_epoch()); };
+  }
+  static const dialer::Zones& test_zones() {
+    static const dialer::Zones zones = [] {
+      dialer::Zones made;
+      made.put("UTC", dialer::Zone());
+      return made;
+    }();
+    return zones;
+  }
+
+  WallTime now;
   std::shared_ptr<FakeEngine> engine;
   IdMaker ids;
   Store store;
@@ -161,6 +180,9 @@ class ControlProcess {
   Service service;
   Live live;
   Importer importer;
+  StoredLeads leads;
+  Campaigns campaigns;
+  LeadEar ear;
   Plane plane;
   std::string token;
   std::uint64_t sequence = 0;

@@ -127,6 +127,10 @@ class ProjectEvents : public EventStream {
           event.sequence, event.type, event.id, rfc3339(WallTime(std::chrono::milliseconds(event.time_ms))),
           event.sequence, event.project, event.type, event.data);
     }
+    for (const Figure& figure : plane_.hub.figures(project_, figure_))
+      text +=
+          fmt::format("event: {0}\ndata: {{\"time\":\"{1}\",\"project\":\"{2}\",\"type\":\"{0}\",\"data\":{3}}}\n\n",
+                      figure.type, rfc3339(plane_.clock()), figure.project, figure.data);
     return text;
   }
 
@@ -134,6 +138,7 @@ class ProjectEvents : public EventStream {
   Plane& plane_;
   std::string project_;
   std::int64_t last_;
+  std::uint64_t figure_ = 0;
   std::uint64_t subscription_ = 0;
 };
 

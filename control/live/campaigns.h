@@ -1,0 +1,192 @@
+#pragma once
+// The campaigns' driver: the one owner of dialer::Dialer. In: news of calls from the live registry, what the API's
+// users want, the clock. Out: attempts (committed before their INVITE leaves), bridges, leads given back, events.
+//
+// step() is one turn: take the news, decide, perform, commit. A thread of its own takes one every 250 ms and at every
+// piece of news; tests take them by hand. Everything else may be called from any thread and waits for the turn to end.
+//
+// Crash: an attempt's row holds its lead as counted. dialing → ended → settled (its lead is back in its list). A
+// restart finds the open rows, keeps those whose calls live, ends the others, and frees every other lead in hand.
+
+#include <boost/json/object.hpp>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "control/live/lead_source.h"
+#include "control/live/live.h"
+#include "control/model/agent.h"
+#include "control/model/attempt.h"
+#include "control/model/campaign.h"
+#include "dialer/dialer.h"
+
+namespace carillon::control {
+
+/// Why an action is refused: a code of the error catalogue.
+struct Refused {
+  std::string code, detail = {};
+  json::Faults errors = {};
+};
+using Accepted = Result<std::monostate, Refused>;
+
+struct DispositionBody {
+  static constexpr const char* kSchema = "Disposition";
+  std::string agent, disposition, note;
+  std::optional<WallTime> callback_at;
+  bool was_machine = false;
+  static Rules rules();
+};
+BOOST_DESCRIBE_STRUCT(DispositionBody, (), (agent, disposition, note, callback_at, was_machine))
+
+class Campaigns {
+ public:
+  struct Parts {
+    Store& store;
+    IdMaker& ids;
+    EventHub& hub;
+    Live& live;
+    LeadSource& leads;
+    const dialer::Zones& zones;
+    std::function<WallTime()> wall;
+    std::function<TimePoint()> mono;
+  };
+  /// Brings back what an earlier life left: campaigns, seats, attempts. Before events flow. throws DatabaseError
+  explicit Campaigns(Parts parts);
+  ~Campaigns();
+  void start_thread();
+  void stop_thread();
+  /// One turn.
+  void step();
+
+  // campaigns
+  Accepted start(const std::string& project, const std::string& id);
+  Accepted pause(const std::string& project, const std::string& id);
+  Accepted stop(const std::string& project, const std::string& id);
+  /// One call with the campaign's plan, outside its books.
+  Result<Call, Refused> test_call(const std::string& project, const std::string& id, const std::string& to);
+  /// Pauses every campaign of the project. Returns how many ran.
+  std::size_t stop_all(const std::string& project, bool hang_up);
+  std::optional<boost::json::object> live_state(const std::string& project, const std::string& id);
+  /// A campaign's document has changed, or is gone.
+  void changed(const Campaign& campaign);
+  void removed(const std::string& id);
+  bool is_active(const std::string& id);
+
+  // do-not-call and lists, in the call that changed them
+  void block(const std::string& project, const std::string& number);
+  void unblock(const std::string& project, const std::string& number);
+  void leads_added(const std::string& list);
+
+  // agents
+  Accepted log_in(const std::string& project, const std::string& id);
+  Accepted log_out(const std::string& project, const std::string& id);
+  Accepted take_break(const std::string& project, const std::string& id);
+  Accepted make_ready(const std::string& project, const std::string& id);
+  void changed(const Agent& agent);
+  void removed_agent(const std::string& id);
+  /// Fills status, since and current.
+  void show(Agent& agent);
+  Result<Attempt, Refused> set_disposition(const std::string& project, const std::string& attempt,
+                                           const DispositionBody& body);
+
+ private:
+  using Lock = std::lock_guard<std::recursive_mutex>;
+  struct Run {
+    Campaign body;
+    std::string project;
+    dialer::CampaignId number;
+    dialer::CallPlan plan;
+    std::vector<NumberRule> trunk_rules;
+    std::uint64_t attempts = 0, people = 0, connected = 0, abandoned = 0;
+    std::map<std::string, std::uint64_t> outcomes;
+    std::optional<CampaignStatus> published = {};  ///< state of the last figure
+  };
+  struct Flight {
+    Attempt body;
+    dialer::CampaignId campaign;
+    std::string agent_call = {};  ///< on demand: the leg that rings the agent
+  };
+  struct SeatState {
+    Agent body;
+    Seat seat;
+    bool is_up = false;  ///< its leg is answered, or needs none
+    AgentState shown = AgentState::kOffline;
+    WallTime since{};
+    std::uint64_t serial = 0;  ///< attempt in hand
+    std::string last_attempt;  ///< and the one before, for wrap-up
+  };
+
+  // turns
+  void run();
+  void hear(std::vector<CallNews> news);
+  void perform(std::vector<dialer::Action>& actions);
+  void dial(std::vector<dialer::Dial> dials);
+  std::optional<Placement> placement_of(const dialer::Dial& dial);
+  void connect(const dialer::Connect& connect);
+  void lead_back(const dialer::LeadBack& back);
+  void lead_refused(const dialer::LeadRefused& refused);
+  void want_leads(const dialer::WantLeads& want);
+  void commit();
+  void give_back();
+  void publish_live();
+  void announce(const std::string& project, const std::string& type, boost::json::value data);
+  void note(const Attempt& attempt);
+  AttemptRow row_of(const Attempt& attempt) const;
+
+  // news of calls
+  void on_news(const CallNews& news);
+  void on_customer(Flight& flight, const CallNews& news);
+  void on_mark(Flight& flight, const std::string& mark);
+  void on_agent_leg(SeatState& seat, const CallNews& news);
+  void on_connected(Flight& flight);
+  void not_connected(Flight& flight);
+  void finish(std::uint64_t serial, const Call& call);
+  void opt_out(const std::string& project, const std::string& number);
+
+  // campaigns
+  std::optional<Campaign> campaign_of(const std::string& project, const std::string& id);
+  Run* find_run(dialer::CampaignId campaign);
+  Result<Run*, Refused> enter(const std::string& project, const std::string& id);
+  dialer::CallPlan plan_of(const std::string& project, const Campaign& campaign, json::Faults& faults);
+  void load_past(Run& run);
+  void set_status(Run& run, CampaignStatus status);
+  json::Faults lacks(const std::string& project, const Campaign& campaign);
+  boost::json::object live_of(Run& run);
+
+  // agents
+  SeatState* find_seat(dialer::AgentId agent);
+  std::set<dialer::CampaignId> campaigns_of(const Agent& agent) const;
+  void seat_is_up(SeatState& seat);
+  void seat_is_lost(const std::string& agent, const std::string& why);
+  void show_changes();
+  void keep(const SeatState& seat);
+
+  // a restart
+  void recover();
+  void recover_seats();
+  void recover_attempts(std::set<std::uint64_t>& living);
+
+  Parts parts_;
+  std::recursive_mutex mutex_;
+  dialer::Dialer dialer_;
+  std::map<std::string, Run> runs_;
+  std::map<std::uint64_t, Flight> flights_;
+  std::map<std::string, std::uint64_t> by_call_;  ///< customers' calls
+  std::map<std::string, SeatState> seats_;
+  std::map<std::string, std::string> by_agent_call_;  ///< agents' calls → agent
+  std::map<std::string, std::vector<OutcomeCount>> past_;
+  std::vector<std::uint64_t> resend_;  ///< restored while being connected
+  Changes changes_;
+  std::vector<std::pair<LeadHome, Attempt>> returns_;  ///< committed as ended, their leads not yet given back
+  std::vector<LeadHome> refused_;
+  WallTime last_live_{};
+
+  std::mutex queue_mutex_;
+  std::condition_variable wake_;
+  std::vector<CallNews> queue_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace carillon::control

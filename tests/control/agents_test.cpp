@@ -1,0 +1,196 @@
+// Agents: seats that are kept up, people bridged to them, what they say, and what outlives a restart.
+
+#include "tests/control/campaigns_fixture.h"
+
+namespace carillon::control {
+namespace {
+
+class Agents : public CampaignTest {
+ protected:
+  std::string agent(const std::string& campaign, const std::string& leg = "kept_up") {
+    const auto number = std::to_string(++agents);
+    const auto phone = control->made("/v1/endpoints", R"({"name":"desk)" + number + R"(","username":"agent)" + number +
+                                                          R"(","password":"longenough"})");
+    return control->made("/v1/agents", R"({"name":"Ada )" + number + R"(","endpoint":")" + phone +
+                                           R"(","campaigns":[")" + campaign + R"("],"leg":")" + leg + "\"}");
+  }
+  void act_agent(const std::string& id, const std::string& action, int status = 202) {
+    const auto response = control->send("POST", "/v1/agents/" + id + "/actions/" + action, "{}");
+    EXPECT_EQ(response.status, status) << response.body;
+  }
+  boost::json::value shown(const std::string& id) {
+    return ControlProcess::json_of(control->send("GET", "/v1/agents/" + id));
+  }
+  std::string status(const std::string& id) { return std::string(shown(id).at("status").as_string()); }
+  // Logs in and lets the phone answer; the leg's number.
+  std::uint64_t seat(const std::string& id) {
+    act_agent(id, "log_in");
+    const auto calls = new_calls();
+    EXPECT_EQ(calls.size(), 1u);
+    answer(calls.at(0).leg());
+    step();
+    EXPECT_EQ(status(id), "ready");
+    return calls.at(0).leg();
+  }
+  // A predictive campaign's first person, waiting for an agent.
+  std::uint64_t person() {
+    for (int i = 0; i < 8; ++i) {
+      step();
+      for (const auto& call : new_calls()) {
+        answer(call.leg());
+        detect(call.leg(), "human");
+        mark(call.leg(), "person");
+        step();
+        return call.leg();
+      }
+    }
+    ADD_FAILURE() << "nobody was called";
+    return 0;
+  }
+  int agents = 0;
+};
+
+TEST_F(Agents, APersonIsBridgedToTheKeptUpLegAndWrapUpFollows) {
+  const auto id = campaign(fill(5), "predictive", R"(,"wrap_up_s":5)");
+  const auto ada = agent(id);
+  const auto desk = seat(ada);
+  act(id, "start");
+  const auto leg = person();
+  const auto bridge = control->engine->last(wire::ToEngine::kBridge).bridge();
+  EXPECT_EQ(bridge.leg(), leg);
+  EXPECT_EQ(bridge.other(), desk);
+  EXPECT_EQ(status(ada), "reserved");
+  bridged(leg, desk);
+  step();
+  EXPECT_EQ(status(ada), "talking");
+  const auto current = shown(ada).at("current");
+  EXPECT_TRUE(current.at("lead").at("phone").as_string().starts_with("+1212555"));
+  end(leg);
+  step();
+  EXPECT_EQ(status(ada), "wrap_up");
+  EXPECT_EQ(shown(ada).at("current").at("attempt"), current.at("attempt"));
+  step(6s);
+  EXPECT_EQ(status(ada), "ready");
+  EXPECT_EQ(number(live(id).at("connected")), 1);
+  EXPECT_EQ(number(live(id).at("outcomes").at("connected")), 1);
+}
+
+TEST_F(Agents, NobodyFreeInTimeIsAnAbandonedCallInTheBooks) {
+  const auto id = campaign(fill(3), "predictive");
+  const auto ada = agent(id);
+  seat(ada);
+  act(id, "start");
+  step();
+  auto calls = new_calls();
+  ASSERT_EQ(calls.size(), 1u);
+  act_agent(ada, "break");
+  answer(calls[0].leg());
+  detect(calls[0].leg(), "human");
+  mark(calls[0].leg(), "person");
+  step();
+  EXPECT_EQ(number(live(id).at("waiting")), 1);
+  mark(calls[0].leg(), "safe_harbour");
+  step();
+  end(calls[0].leg());
+  step();
+  const auto now = live(id);
+  EXPECT_EQ(number(now.at("outcomes").at("abandoned")), 1);
+  EXPECT_EQ(number(now.at("abandoned")), 1);
+  EXPECT_EQ(now.at("abandoned_rate_day").to_number<double>(), 1.0);
+  EXPECT_EQ(number(now.at("agents").at("break")), 1);
+}
+
+TEST_F(Agents, AnOnDemandPhoneRingsForThePersonAndGoesOfflineWhenItDoesNotAnswer) {
+  const auto id = campaign(fill(3), "progressive");
+  const auto ada = agent(id, "on_demand");
+  act_agent(ada, "log_in");
+  EXPECT_EQ(status(ada), "ready");
+  act(id, "start");
+  const auto leg = person();
+  const auto phone = control->engine->last(wire::ToEngine::kOriginate).originate();
+  EXPECT_EQ(phone.bridge_to(), leg);
+  EXPECT_FALSE(phone.endpoint().empty());
+  end(phone.leg(), 480, 18);
+  step();
+  EXPECT_EQ(status(ada), "offline");
+  EXPECT_EQ(number(live(id).at("waiting")), 1);
+}
+
+TEST_F(Agents, APhoneThatHangsUpTakesItsAgentOffline) {
+  const auto id = campaign(fill(3), "predictive");
+  const auto ada = agent(id);
+  const auto desk = seat(ada);
+  end(desk);
+  step();
+  EXPECT_EQ(status(ada), "offline");
+  EXPECT_TRUE(control->store.seats().empty());
+}
+
+TEST_F(Agents, ARefusedBridgePutsThePersonBackAtTheHead) {
+  const auto id = campaign(fill(3), "predictive");
+  const auto ada = agent(id);
+  seat(ada);
+  act(id, "start");
+  person();
+  const auto command = control->engine->last(wire::ToEngine::kBridge);
+  act_agent(ada, "log_out");  // after the call in hand
+  wire::FromEngine done;
+  done.set_answers(command.id());
+  done.mutable_done()->set_ok(false);
+  done.mutable_done()->set_error("bridge: a leg is bridged already");
+  control->live.on_event("e1", done);
+  control->live.on_commit("e1");
+  step();
+  EXPECT_EQ(number(live(id).at("waiting")), 1);
+  EXPECT_EQ(status(ada), "offline");
+}
+
+TEST_F(Agents, ADispositionCallsBackBlocksAndIsKept) {
+  const auto id = campaign(fill(1), "predictive");
+  const auto ada = agent(id);
+  const auto desk = seat(ada);
+  act(id, "start");
+  const auto leg = person();
+  bridged(leg, desk);
+  end(leg);
+  step();
+  const auto attempt = std::string(shown(ada).at("current").at("attempt").as_string());
+  const auto path = "/v1/attempts/" + attempt + "/actions/disposition";
+  auto response = control->send(
+      "POST", path,
+      R"({"agent":")" + ada + R"(","disposition":"callback","callback_at":")" + rfc3339(control->now + 1h) + "\"}");
+  EXPECT_EQ(response.status, 200) << response.body;
+  const auto lead = control->store.leads().leads({.project = project()}).at(0);
+  EXPECT_EQ(lead.disposition, "callback");
+  EXPECT_EQ(lead.state, LeadState::kPending);
+  EXPECT_EQ(lead.lead.not_before, control->now + 1h);
+  EXPECT_EQ(lead.lead.sticky.value, dialer_number(ada));
+  response = control->send("POST", path, R"({"agent":")" + ada + R"(","disposition":"do_not_call"})");
+  EXPECT_TRUE(control->store.leads().blocked(project(), lead.lead.number).has_value());
+}
+
+TEST_F(Agents, ARestartKeepsSeatsAndTheirPeople) {
+  const auto id = campaign(fill(5), "predictive");
+  const auto ada = agent(id), bob = agent(id);
+  const auto desk = seat(ada), other = seat(bob);
+  act(id, "start");
+  const auto leg = person();
+  const auto joined = control->engine->last(wire::ToEngine::kBridge).bridge().other();
+  bridged(leg, joined);
+  control->engine->snapshot.clear_legs();
+  for (const auto number : {desk, other, leg})
+    *control->engine->snapshot.add_legs() = control->leg(number, Leg::ANSWERED);
+  restart();
+  step();
+  const auto talker = joined == desk ? ada : bob, idle = joined == desk ? bob : ada;
+  EXPECT_EQ(status(talker), "talking");
+  EXPECT_EQ(status(idle), "ready");
+  end(leg);
+  step();
+  EXPECT_EQ(status(talker), "wrap_up");
+  EXPECT_EQ(number(live(id).at("outcomes").at("connected")), 1);
+  for (const auto& call : new_calls()) EXPECT_EQ(dialed[call.to()], 1);
+}
+
+}  // namespace
+}  // namespace carillon::control
