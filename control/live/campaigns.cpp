@@ -201,7 +201,7 @@ void Campaigns::connect(const dialer::Connect& wanted) {
   call.id = parts_.ids.make("call", now);
   call.project = seat->seat.project;
   call.from = flight.body.number;
-  call.to = seat->body.name;
+  call.to = phone_user(call.project, seat->body.endpoint);
   call.endpoint = seat->body.endpoint;
   call.created_at = now;
   call.engine = customer->engine;

@@ -132,6 +132,8 @@ class Campaigns {
   void publish_live();
   void announce(const std::string& project, const std::string& type, boost::json::value data);
   void note(const Attempt& attempt);
+  /// Whom a phone answers for: the user part that its INVITE names.
+  std::string phone_user(const std::string& project, const std::string& endpoint) const;
   AttemptRow row_of(const Attempt& attempt) const;
 
   // news of calls

@@ -65,7 +65,7 @@ Accepted Campaigns::log_in(const std::string& project, const std::string& id) {
   call.id = seat.seat.call = parts_.ids.make("call", now);
   call.project = project;
   call.from = "carillon";
-  call.to = body->name;
+  call.to = phone_user(project, body->endpoint);
   call.endpoint = body->endpoint;
   call.created_at = now;
   placements[0].ring_time_s = 30;
@@ -253,6 +253,12 @@ Result<Attempt, Refused> Campaigns::set_disposition(const std::string& project, 
     if (Run* run = find_run({dialer_number(attempt->campaign)})) dialer_.leads_arrived(run->number);
   if (body.disposition == "do_not_call") opt_out(project, attempt->number);
   return *attempt;
+}
+
+std::string Campaigns::phone_user(const std::string& project, const std::string& endpoint) const {
+  const auto row = parts_.store.find(Kind::kEndpoints, project, endpoint);
+  const auto phone = row ? read_stored<PhoneEndpoint>(row->body) : std::nullopt;
+  return phone ? phone->username : endpoint;
 }
 
 }  // namespace carillon::control

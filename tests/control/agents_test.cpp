@@ -110,6 +110,7 @@ TEST_F(Agents, AnOnDemandPhoneRingsForThePersonAndGoesOfflineWhenItDoesNotAnswer
   const auto phone = control->engine->last(wire::ToEngine::kOriginate).originate();
   EXPECT_EQ(phone.bridge_to(), leg);
   EXPECT_FALSE(phone.endpoint().empty());
+  EXPECT_EQ(phone.to(), "agent1");  // the phone is called by its own name, not the agent's
   end(phone.leg(), 480, 18);
   step();
   EXPECT_EQ(status(ada), "offline");
