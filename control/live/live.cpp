@@ -379,8 +379,11 @@ std::optional<wire::EndpointState> Live::endpoint_state(const std::string& id) {
 std::vector<Live::EngineView> Live::engines() {
   const std::lock_guard lock(mutex_);
   std::vector<EngineView> views;
-  for (const auto& [name, connection] : engines_)
+  for (const auto& [name, connection] : engines_) {
     views.push_back({name, connection.engine->health(), connection.stats});
+    // connected means that calls can be placed: the engine knows the trunks and we know its legs
+    views.back().health.connected = views.back().health.connected && connection.ready;
+  }
   return views;
 }
 
