@@ -412,10 +412,9 @@ int Dialer::calls_wanted(Campaign& campaign, TimePoint now, WallTime wall) {
   return std::min(decision.calls, kDialsPerDecision);
 }
 
-Gate Dialer::gate(const Campaign& campaign) const {
-  auto& lists = const_cast<Dialer*>(this)->lists_;
-  lists = {&do_not_call_, &campaign.do_not_call};
-  return Gate{zones_, lists, campaign.config.window, campaign.config.limits, campaign.config.time_zone};
+Gate Dialer::gate(const Campaign& campaign) {
+  lists_ = {&do_not_call_, &campaign.do_not_call};
+  return Gate{zones_, lists_, campaign.config.window, campaign.config.limits, campaign.config.time_zone};
 }
 
 bool Dialer::dial_next(Campaign& campaign, TimePoint now, WallTime wall) {

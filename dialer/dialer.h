@@ -154,7 +154,7 @@ class Dialer {
   PacingDecision pace(Campaign& campaign, TimePoint now, WallTime wall);
   bool dial_next(Campaign& campaign, TimePoint now, WallTime wall);
   void keep_filled(Campaign& campaign, WallTime wall);
-  Gate gate(const Campaign& campaign) const;
+  Gate gate(const Campaign& campaign);
   bool shares_agents(CampaignId a, CampaignId b) const;
 
   const Zones& zones_;

@@ -83,20 +83,10 @@ void Roster::talking(AgentId id, TimePoint now) {
     become(found->second, AgentStatus::kTalking, now);
 }
 
-void Roster::wrap_up(AgentId id, TimePoint now) {
-  const auto found = agents_.find(id);
-  if (found == agents_.end()) return;
-  Agent& agent = found->second;
-  agent.attempt = {};
-  if (agent.leaves_next) {
-    agents_.erase(found);
-    return;
-  }
-  become(agent, agent.breaks_next ? AgentStatus::kBreak : AgentStatus::kWrapUp, now);
-  agent.breaks_next = false;
-}
+void Roster::wrap_up(AgentId id, TimePoint now) { leave_call(id, AgentStatus::kWrapUp, now); }
+void Roster::release(AgentId id, TimePoint now) { leave_call(id, AgentStatus::kReady, now); }
 
-void Roster::release(AgentId id, TimePoint now) {
+void Roster::leave_call(AgentId id, AgentStatus next, TimePoint now) {
   const auto found = agents_.find(id);
   if (found == agents_.end()) return;
   Agent& agent = found->second;
@@ -105,7 +95,7 @@ void Roster::release(AgentId id, TimePoint now) {
     agents_.erase(found);
     return;
   }
-  become(agent, agent.breaks_next ? AgentStatus::kBreak : AgentStatus::kReady, now);
+  become(agent, agent.breaks_next ? AgentStatus::kBreak : next, now);
   agent.breaks_next = false;
 }
 

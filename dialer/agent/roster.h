@@ -50,6 +50,8 @@ class Roster {
 
  private:
   void become(Agent& agent, AgentStatus status, TimePoint now);
+  /// The call in hand is over: what was asked for meanwhile (to leave, a break) comes before `next`.
+  void leave_call(AgentId id, AgentStatus next, TimePoint now);
   std::map<AgentId, Agent> agents_;
 };
 
