@@ -26,7 +26,7 @@ constexpr std::size_t kAtOnce = 24;
 struct Notes {
   std::atomic<std::uint64_t> total;
   std::atomic<int> ticks[kLegs + 1];
-  std::atomic<bool> noted[kLegs + 1];  // the news of it was taken and the next asked for
+  std::atomic<bool> noted[kLegs + 1];  // the news of it was taken and the next is being asked for
 };
 
 DiskConfig config(const Folder& folder, bool uring) {
@@ -68,9 +68,8 @@ DiskConfig config(const Folder& folder, bool uring) {
         at = tapes.erase(at);
       }
     }
-    const bool is_there = (*disk)->pop(news);
-    if (last != 0) notes.noted[last].store(true);
-    last = is_there ? news.leg.value : 0;
+    if (last != 0) notes.noted[last].store(true);  // as the engine: journaled first, then the next asked for
+    last = (*disk)->pop(news) ? news.leg.value : 0;
     if (tapes.empty() && next > kLegs) notes.total.fetch_add(1);  // all done: the parent must still reach its mark
   }
 }
