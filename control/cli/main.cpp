@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "control/cli/campaign_commands.h"
 #include "control/cli/commands.h"
 
 namespace carillon::cli {
@@ -85,6 +86,32 @@ int run(int argc, char** argv) {
       add(recording, "get", "fetches a recording", [&](Client& client) { get_recording(client, id, output); });
   fetch->add_option("recording", id)->required();
   fetch->add_option("--output", output, "file; ID.wav when missing");
+
+  ImportOptions to_import;
+  auto* list = add(&app, "lists", "lists of leads", [](Client& client) { lists(client); });
+  auto* leads =
+      add(list, "import", "imports leads from a CSV file", [&](Client& client) { import_leads(client, to_import); });
+  leads->add_option("file", to_import.file)->required();
+  leads->add_option("--list", to_import.list, "id or name")->required();
+  leads->add_flag("--create", to_import.creates, "makes the list first");
+  leads->add_option("--region", to_import.region, "for numbers without a country code, as US");
+  leads->add_option("--delimiter", to_import.delimiter, "comma, semicolon, bar or tab; found out when missing");
+  leads->add_option("--map", to_import.mapping, "FIELD=HEADER, as phone=Mobile");
+  leads->add_flag("--dry-run", to_import.dry_run, "reads and checks, keeps nothing");
+  leads->add_flag("--update", to_import.updates, "updates leads that are there already");
+
+  bool hangs_up = false;
+  auto* campaign = add(&app, "campaigns", "lists campaigns", [](Client& client) { campaigns(client); });
+  for (const char* action : {"start", "pause", "stop"})
+    add(campaign, action, "a campaign", [&name, action](Client& client) { campaign_action(client, name, action); })
+        ->add_option("campaign", name, "id or name")
+        ->required();
+  add(campaign, "status", "what it does now, and why", [&](Client& client) { campaign_status(client, name); })
+      ->add_option("campaign", name, "id or name")
+      ->required();
+  add(&app, "stop-all", "pauses every campaign at once", [&](Client& client) {
+    stop_all(client, hangs_up);
+  })->add_flag("--hang-up", hangs_up, "and hangs up what rings");
 
   try {
     app.parse(argc, argv);
