@@ -7,6 +7,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "tests/carrier/badge.h"
+
 namespace carillon::carrier {
 namespace {
 
@@ -237,6 +239,20 @@ Behaviour draw(Kind kind, Random& random, const Library& library, const Options&
   }
   if (!b.hang_up_after && b.status == 200) b.hang_up_after = b.greeting_end + options.patience;
   return b;
+}
+
+void wear(Behaviour& behaviour, int badge_hz, Random& random, const Library& library, const Options& options) {
+  behaviour.badge_hz = badge_hz;
+  if (behaviour.kind == Kind::kAgent) {
+    Script script;
+    script.sound(with_badge(*behaviour.says[1].sound, 1s, badge_hz));
+    behaviour.says = std::move(script.pieces);
+    return;
+  }
+  if (!options.talk) return;
+  const auto& own = library.role("caller");
+  behaviour.reply = with_badge(*one_of(random, own.empty() ? library.role("person") : own), 600ms, badge_hz);
+  behaviour.talk = between(random, options.talk->first, options.talk->second);
 }
 
 }  // namespace carillon::carrier

@@ -43,7 +43,9 @@ struct Options {
   double answered_sit_rate = 0.25;
   double retry_after_rate = 0.5;  ///< of 503: the caller may then leave this carrier alone for seconds
   std::optional<std::pair<Duration, Duration>> agent_talk;  ///< how long an agent stays; else the other side ends it
-  Duration patience = 60s;                                  ///< when even the patient hang up
+  /// When one hears an agent it talks back, and hangs up so long after; else it goes by its own patience.
+  std::optional<std::pair<Duration, Duration>> talk;
+  Duration patience = 60s;  ///< when even the patient hang up
 };
 
 /// One stretch of what a phone says: a sound, or silence of that length when `sound` is empty.
@@ -67,9 +69,14 @@ struct Behaviour {
   char digit = 0;                                            ///< pressed once something is heard after the greeting
   Duration digit_after = 2s;                                 ///< from where that began
   std::optional<Duration> hang_up_after;                     ///< from answer
+  int badge_hz = 0;                                          ///< worn while talking to a person
+  SoundPtr reply;                                            ///< said over and over once an agent is heard
+  Duration talk{0};                                          ///< and it hangs up so long after; zero: it does not
 };
 
 /// Draws everything about one call. `library` must outlive nothing: sounds are shared.
 Behaviour draw(Kind kind, Random& random, const Library& library, const Options& options);
+/// An agent speaks under its badge from the first moment; everybody else wears theirs in `reply`.
+void wear(Behaviour& behaviour, int badge_hz, Random& random, const Library& library, const Options& options);
 
 }  // namespace carillon::carrier

@@ -208,6 +208,11 @@ void Call::finish(std::string_view ended_by, TimePoint now) {
   truth_.energy_share = ear_.energy_share();
   truth_.digits_heard = ear_.digits();
   if (answered_at_ != TimePoint{} && ear_.base() != TimePoint{}) truth_.answer_offset = answered_at_ - ear_.base();
+  const auto to_wall = [now, wall = wall_now()](TimePoint at) {
+    return wall - std::chrono::duration_cast<std::chrono::milliseconds>(now - at);
+  };
+  for (const auto& badge : ear_.badges())
+    truth_.badges_heard.push_back({badge.hz, to_wall(badge.from), to_wall(badge.until)});
   truth_.heard = ear_.take_heard();
   rtp_ = UdpSocket{};
   rtcp_ = UdpSocket{};

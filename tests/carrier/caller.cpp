@@ -6,6 +6,8 @@
 #include <boost/json.hpp>
 #include <cmath>
 
+#include "tests/carrier/badge.h"
+
 namespace carillon::carrier {
 namespace {
 
@@ -104,11 +106,14 @@ void Caller::on_answer(const SipMessage& response, TimePoint now) {
   const auto described = parse_sdp(response.body);
   if ((!described && !has_description_) || (described && !accept(*described, now))) return hang_up(now);
   is_up_ = true;
+  ear_.read_badges(kAgentBadges);
   const auto& own = board_.library.role("caller");
   const auto& voices = own.empty() ? board_.library.role("person") : own;
   if (order_.speaks && !voices.empty()) {
     const auto& voice = voices[board_.random.below(voices.size())];
-    mouth_.say({{voice, std::chrono::milliseconds(20 * (voice->ulaw.size() / kFrame))}, {nullptr, 800ms}}, nullptr);
+    truth_.badge_hz = person_badge(order_.from);
+    const auto worn = with_badge(*voice, 800ms, truth_.badge_hz);
+    mouth_.say({{worn, worn->length()}}, nullptr);
     mouth_.loop(true);
   }
   if (is_cancelling_) hang_up(now);  // the answer crossed our CANCEL

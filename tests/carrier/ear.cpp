@@ -9,11 +9,12 @@ namespace carillon::carrier {
 namespace {
 
 struct Tables {
-  std::array<float, 256> square_ulaw;
+  std::array<float, 256> square_ulaw, linear_ulaw;
   std::array<std::uint8_t, 256> alaw_to_ulaw;
   Tables() {
     for (int code = 0; code < 256; ++code) {
       const auto sample = static_cast<float>(from_ulaw(static_cast<std::uint8_t>(code)));
+      linear_ulaw[static_cast<std::size_t>(code)] = sample;
       square_ulaw[static_cast<std::size_t>(code)] = sample * sample;
       alaw_to_ulaw[static_cast<std::size_t>(code)] = to_ulaw(from_alaw(static_cast<std::uint8_t>(code)));
     }
@@ -117,7 +118,21 @@ void Ear::place(std::uint32_t time, ByteView audio, bool is_alaw, TimePoint arri
     if (static_cast<std::size_t>(at) >= heard_.size()) heard_.resize(static_cast<std::size_t>(at) + 1, 0xFF);
     heard_[static_cast<std::size_t>(at)] = code;
   }
+  if (badges_) read(index, audio, is_alaw, arrival);
   if (!audio.empty()) weigh(energy / static_cast<float>(audio.size()), arrival);
+}
+
+void Ear::read(std::int64_t index, ByteView audio, bool is_alaw, TimePoint arrival) {
+  if (index != badges_next_) badges_->interrupt();
+  badges_next_ = index + static_cast<std::int64_t>(audio.size());
+  std::array<float, 480> samples;
+  if (audio.size() > samples.size()) return badges_->interrupt();  // longer than anybody sends
+  for (std::size_t i = 0; i < audio.size(); ++i) {
+    auto code = static_cast<std::uint8_t>(audio[i]);
+    if (is_alaw) code = kTables.alaw_to_ulaw[code];
+    samples[i] = kTables.linear_ulaw[code];
+  }
+  badges_->feed(std::span(samples).first(audio.size()), arrival);
 }
 
 void Ear::weigh(double level_squared, TimePoint arrival) {

@@ -2,12 +2,14 @@
 // What a phone hears: RTP packets laid on a time line by their timestamps, with the books of the stream kept.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "engine/base/bytes.h"
 #include "engine/base/time.h"
+#include "tests/carrier/badge.h"
 
 namespace carillon::carrier {
 
@@ -34,6 +36,12 @@ class Ear {
   void listen_from(TimePoint at);
   TimePoint onset() const { return onset_; }  ///< TimePoint{} until then
 
+  /// Which phones of that set are heard, and when.
+  void read_badges(int set) { badges_.emplace(set); }
+  std::span<const BadgeHeard> badges() const {
+    return badges_ ? std::span(badges_->heard()) : std::span<const BadgeHeard>();
+  }
+
   const RtpBooks& books() const { return books_; }
   const std::string& digits() const { return digits_; }  ///< heard by RFC 4733
   TimePoint base() const { return base_; }
@@ -47,12 +55,15 @@ class Ear {
  private:
   void count(std::uint16_t sequence, std::uint32_t ssrc, TimePoint arrival);
   void place(std::uint32_t time, ByteView audio, bool is_alaw, TimePoint arrival);
+  void read(std::int64_t index, ByteView audio, bool is_alaw, TimePoint arrival);
   void weigh(double level_squared, TimePoint arrival);
   void on_event(std::uint32_t time, ByteView payload);
 
   TimePoint base_{}, last_arrival_{}, listen_from_ = TimePoint::max(), onset_{}, onset_candidate_{};
   RtpBooks books_;
   std::vector<std::uint8_t> heard_;
+  std::optional<BadgeReader> badges_;
+  std::int64_t badges_next_ = 0;  // index that follows what the reader has
   std::string digits_;
   std::uint64_t loud_ = 0;
   unsigned recent_ = 0;  // one bit per packet: loud

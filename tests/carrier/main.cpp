@@ -18,7 +18,7 @@ using namespace carillon::carrier;
 struct Arguments {
   std::string listen = "127.0.0.1:0", mix, voices, truth, require_auth, answer_delay, keep_heard;
   std::vector<std::string> expect, call_files, agents;
-  std::string agent_talk;
+  std::string agent_talk, talk;
   double exit_after = 0;
   CarrierConfig config;
 };
@@ -54,6 +54,7 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--call", a.call_files, "file of calls to place, one JSON object per line; repeatable");
   app.add_option("--agent", a.agents, "USER:PASSWORD@ADDRESS:PORT: a phone that registers there; repeatable");
   app.add_option("--agent-talk", a.agent_talk, "MIN-MAX milliseconds after which an agent hangs up");
+  app.add_option("--talk", a.talk, "MIN-MAX milliseconds after which whoever hears an agent hangs up");
   app.add_option("--keep-heard", a.keep_heard, "folder for a WAV of what each call heard");
   app.add_option("--exit-after", a.exit_after, "seconds after which it ends by itself");
 }
@@ -72,6 +73,7 @@ void read_options(Arguments& a) {
   if (!a.mix.empty()) a.config.options.mix = or_fail(Mix::parse(a.mix));
   if (!a.answer_delay.empty()) a.config.options.answer_delay = read_range("--answer-delay", a.answer_delay);
   if (!a.agent_talk.empty()) a.config.options.agent_talk = read_range("--agent-talk", a.agent_talk);
+  if (!a.talk.empty()) a.config.options.talk = read_range("--talk", a.talk);
   for (const auto& agent : a.agents) a.config.agents.push_back(or_fail(parse_agent(agent)));
   if (const auto colon = a.require_auth.find(':'); !a.require_auth.empty()) {
     if (colon == std::string::npos) fail("--require-auth: not USER:PASSWORD");

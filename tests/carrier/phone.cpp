@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "tests/carrier/badge.h"
+
 namespace carillon::carrier {
 
 Phone::Phone(Switchboard& board, const SipMessage& invite, const Endpoint& source, TimePoint now)
@@ -21,6 +23,7 @@ Phone::Phone(Switchboard& board, const SipMessage& invite, const Endpoint& sourc
       board.agents.contains(truth_.to) ? Kind::kAgent : draw_kind(board.seed, truth_.to, board.options.mix);
   auto random = random_for(board.seed + 1, truth_.to);
   behaviour_ = draw(kind, random, board.library, board.options);
+  dress(random);
   mouth_.loop(behaviour_.is_repeated);
   truth_.behaviour = name_of(kind);
   truth_.greeting_began = behaviour_.greeting_began;
@@ -35,6 +38,16 @@ Phone::Phone(Switchboard& board, const SipMessage& invite, const Endpoint& sourc
   if (invite_.body.empty()) return;  // late offer: ours goes out with the 200
   const auto offer = parse_sdp(invite_.body);
   if (!offer || !accept(*offer, now)) refuse(488, "Not Acceptable Here", now);
+}
+
+// Agents wear the badges of their own set, in order of their users; people wear one by their number.
+void Phone::dress(Random& random) {
+  const bool is_agent = behaviour_.kind == Kind::kAgent;
+  const auto place = std::distance(board_.agents.begin(), board_.agents.lower_bound(truth_.to));
+  wear(behaviour_, is_agent ? badge_of(kAgentBadges, static_cast<std::uint64_t>(place)) : person_badge(truth_.to),
+       random, board_.library, board_.options);
+  ear_.read_badges(is_agent ? kPersonBadges : kAgentBadges);
+  if (is_agent) truth_.badge_hz = behaviour_.badge_hz;
 }
 
 void Phone::send_provisional(int status, std::string_view reason, bool with_sdp) {
@@ -103,7 +116,21 @@ void Phone::proceed(TimePoint now) {
     refuse(behaviour_.status, behaviour_.reason, now);
 }
 
+// Somebody is there: what was being said gives way to a conversation, which this side ends.
+void Phone::talk_with_agent(TimePoint now) {
+  if (behaviour_.talk == Duration{0} || ear_.badges().empty()) return;
+  if (agent_heard_ == TimePoint{}) {
+    agent_heard_ = now;
+    truth_.badge_hz = behaviour_.badge_hz;
+    mouth_.say({{behaviour_.reply, behaviour_.reply->length()}}, behaviour_.background);
+    mouth_.loop(true);
+    behaviour_.digit = 0;
+    behaviour_.hang_up_after = now - answered_at_ + behaviour_.talk;
+  }
+}
+
 void Phone::talk(TimePoint now) {
+  talk_with_agent(now);
   if (behaviour_.digit != 0 && !is_digit_pressed_ && ear_.onset() != TimePoint{} &&
       now >= ear_.onset() + behaviour_.digit_after) {
     is_digit_pressed_ = true;

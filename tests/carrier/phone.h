@@ -26,7 +26,9 @@ class Phone : public Call {
   void ring(TimePoint now);
   void answer(TimePoint now);
   void refuse(int status, std::string_view reason, TimePoint now);
+  void dress(Random& random);
   void talk(TimePoint now);
+  void talk_with_agent(TimePoint now);
   void send_provisional(int status, std::string_view reason, bool with_sdp);
 
   State state_ = State::kProceeding;
@@ -35,6 +37,7 @@ class Phone : public Call {
   TimePoint invited_at_;
   Behaviour behaviour_;
   std::string last_response_;  ///< repeated when the INVITE is
+  TimePoint agent_heard_{};
   bool has_rung_ = false, is_digit_pressed_ = false;
 };
 

@@ -33,6 +33,12 @@ struct CallTruth {
   RtpBooks rtp;
   double energy_share = 0;
   std::uint64_t rtp_out = 0;
+  int badge_hz = 0;  ///< own badge; 0: none was worn
+  struct Badge {
+    int hz = 0;
+    WallTime from{}, until{};
+  };
+  std::vector<Badge> badges_heard;
   int held = 0;                     ///< re-INVITEs that put us on hold
   std::vector<std::uint8_t> heard;  ///< µ-law
 };
