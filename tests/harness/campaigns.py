@@ -1,6 +1,6 @@
 """Campaigns over the whole product: a Stack with agents' phones, and words for lists, agents, campaigns and their books.
 
-    with Floor(agents=4, build="build/release", seed=7) as floor:
+    with Floor(agents=4, build="build/release", seed=7, carrier_options=["--talk", "2500-5000"]) as floor:
         floor.start()                                        # carrier, engine, control, trunk, registered phones
         leads = floor.put_list("spring", numbers("212", 40, seed=7))
         campaign = floor.put_campaign("spring", "predictive", leads, safe_harbour_prompt=floor.put_prompt("harbour")["id"])
@@ -12,7 +12,7 @@
         floor.stop()                                         # completes the carrier's truth
         for row in books.join(floor.truth()): row.attempt, row.call, row.cdr, row.truth
 
-Nothing here judges; campaign_books.py does. Everything survives kills of control and engine: what is asked again is
+Without --talk nobody hangs up on an agent for a minute. Nothing here judges; campaign_books.py does. Everything survives kills of control and engine: what is asked again is
 asked by the same ids, and waiting goes on through the time in which nobody answers."""
 
 import random

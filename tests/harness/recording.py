@@ -23,8 +23,8 @@ class Recording:
         self._samples = array.array("h", data) if self.width == 2 else array.array("h")
         self.seconds = self.frames / self.rate
 
-    def level(self, channel):
-        """Level of one channel in dBm0 over all its time; -inf for digital silence."""
-        samples = self._samples[channel::self.channels]
+    def level(self, channel, every=1):
+        """Level of one channel in dBm0 over all its time, by every n-th sample; -inf for digital silence."""
+        samples = self._samples[channel::self.channels * every]
         energy = sum(s * s for s in samples) / max(1, len(samples))
         return 10 * math.log10(energy / (32124 ** 2 / 2)) + 3.14 if energy > 0 else -math.inf

@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from books import Bounds, compare  # noqa: E402
-from demo import numbers  # noqa: E402
+from single_calls import numbers  # noqa: E402
 from stack import toml  # noqa: E402
 
 
