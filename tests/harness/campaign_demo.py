@@ -7,12 +7,13 @@ import sys
 import time
 
 from campaign_books import judge
-from campaigns import Floor, numbers
+from campaigns import NO_RETRY, Floor, numbers
 from rest import RestError
 
 MESSAGE, HARBOUR = "parcel", "harbour"
 # Calls at once: engine, carrier and judge share two cores with whatever else runs there.
-BROADCAST = {"channels_max": 40, "calls_per_second_max": 4}
+BROADCAST = {"channels_max": 40, "calls_per_second_max": 4,
+             "retry": {**NO_RETRY, "busy": {"times": 1, "delay_s": 60}}}  # so there are more attempts than leads
 PREDICTIVE = {"channels_max": 60, "calls_per_second_max": 10}
 PEOPLE = ["--answer-delay", "500-3000", "--talk", "2500-5000", "--opt-out-rate", "0.06", "--press-one-rate", "0.05",
           "--early-hang-up-rate", "0.03",

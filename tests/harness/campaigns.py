@@ -12,8 +12,8 @@
         floor.stop()                                         # completes the carrier's truth
         for row in books.join(floor.truth()): row.attempt, row.call, row.cdr, row.truth
 
-Without --talk nobody hangs up on an agent for a minute. Nothing here judges; campaign_books.py does. Everything survives kills of control and engine: what is asked again is
-asked by the same ids, and waiting goes on through the time in which nobody answers."""
+Without --talk nobody hangs up on an agent for a minute. Nothing here judges; campaign_books.py does. Waiting goes on
+while control is away; what creates or starts something needs it."""
 
 import random
 import time
@@ -25,6 +25,8 @@ from stack import Stack
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ALWAYS = {day: [{"from": "00:00", "until": "24:00"}] for day in DAYS}
+NO_RETRY = {outcome: {"times": 0} for outcome in ("busy", "no_answer", "congestion", "failed", "silence", "machine",
+                                                  "abandoned", "person_hung_up")}  # those that are tried again by default
 CALLER = "+12125550199"
 PASSWORD = "a-phone-on-a-desk"
 
@@ -147,8 +149,7 @@ class Floor(Stack):
         """Creates a campaign that may call at any hour and tries nobody twice, unless `more` says otherwise. Its id."""
         body = {"name": name, "mode": mode, "lists": [lists] if isinstance(lists, str) else list(lists),
                 "trunks": [self.trunk], "from": CALLER, "window": ALWAYS, "time_zone": "America/New_York",
-                "retry": {outcome: {"times": 0} for outcome in ("busy", "no_answer", "congestion", "machine", "silence",
-                                                                "failed", "person_hung_up", "message_cut", "rejected")},
+                "retry": NO_RETRY,
                 **more}
         return self.rest.post("/v1/campaigns", body, key=f"campaign-{name}")["id"]
 
