@@ -1,5 +1,7 @@
 #include "control/link/command_queue.h"
 
+#include "control/link/engine_link.h"
+
 namespace carillon::control {
 namespace {
 
@@ -48,7 +50,7 @@ std::vector<wire::FromEngine> CommandQueue::connected(const std::string& boot, W
     if (command.answer) command.answer.reset();  // parts of a snapshot begin anew
     unsent_.emplace(command.order, id);
   }
-  return refuse(lost, "engine restarted", wall);
+  return refuse(lost, kEngineRestarted, wall);
 }
 
 std::vector<wire::FromEngine> CommandQueue::expire(TimePoint now, Duration unsent_max, WallTime wall) {

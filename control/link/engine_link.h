@@ -27,6 +27,8 @@ enum class LinkError : std::uint8_t {
   kDisk,     ///< our own file could not be written
   kStopped,
 };
+/// The Done of a command that an engine took with it: whether it was performed is told by its journal.
+inline constexpr const char* kEngineRestarted = "engine restarted";
 struct LinkFault {
   LinkError error = LinkError::kNotConnected;
   std::string text;

@@ -30,6 +30,15 @@ bool Errands::add(std::function<void()> errand) {
   return true;
 }
 
+void Errands::add_first(std::function<void()> errand) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    waiting_.push_front(std::move(errand));
+  }
+  wake_.notify_one();
+}
+
 void Errands::drain() {
   std::unique_lock lock(mutex_);
   idle_.wait(lock, [this] { return waiting_.empty() && !busy_; });

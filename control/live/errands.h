@@ -15,6 +15,8 @@ class Errands {
   Errands();
   ~Errands();
   bool add(std::function<void()> errand);
+  /// Before all others that wait, and never refused.
+  void add_first(std::function<void()> errand);
   /// Returns when all that was added before has run. For tests and for a clean end.
   void drain();
 

@@ -107,17 +107,21 @@ bool Live::on_commit(const std::string& engine) {
 
 void Live::on_connected(const std::string& engine, const wire::Welcome& welcome) {
   std::set<std::uint64_t> before;
+  std::uint64_t number = 0;
   {
     const std::lock_guard lock(mutex_);
     Connection& connection = engines_.at(engine);
     if (connection.epoch != welcome.epoch()) connection.sequence = 0;
     connection.epoch = welcome.epoch();
     connection.ready = false;
+    number = ++connection.connected;
+    if (std::exchange(connection.boot, welcome.boot()) != welcome.boot())  // a new process: who registers there tells
+      std::erase_if(endpoint_states_, [&](const auto& phone) { return phone.second.engine == engine; });
     for (const auto& [leg, call] : calls_)
       if (leg.first == engine && !placing_.contains(leg)) before.insert(leg.second);
   }
   spdlog::info("engine {} connected: {} {}", engine, welcome.engine(), welcome.back_end());
-  errands_.add([this, engine, before] { bring_up_to_date(engine, before); });
+  errands_.add_first([this, engine, number, before] { bring_up_to_date(engine, number, before); });
 }
 
 void Live::on_lost(const std::string& engine) {
@@ -373,7 +377,7 @@ std::optional<wire::EndpointState> Live::endpoint_state(const std::string& id) {
   const std::lock_guard lock(mutex_);
   const auto found = endpoint_states_.find(id);
   if (found == endpoint_states_.end()) return std::nullopt;
-  return found->second;
+  return found->second.state;
 }
 
 std::vector<Live::EngineView> Live::engines() {

@@ -70,11 +70,15 @@ class Live {
   Result<std::monostate, LiveFault> place_all(std::vector<Placement>& placements);
   /// May calls be placed now?
   bool ready();
+  /// Has what that call's engine had to tell been heard, and can it be told what to do? True for one that has ended.
+  bool ready_for(const std::string& call);
   /// Joins two answered calls; a refusal comes as news "bridge.refused" of the first. false: not sent
   bool bridge(const std::string& call, const std::string& other);
   bool hang_up(const std::string& call, const std::string& why);
   /// One that has not ended.
   std::optional<Call> live_call(const std::string& id);
+  /// The phone that rings for, or talks with, that call and was called for it.
+  std::optional<Call> phone_called_for(const std::string& call);
   /// Sends a command for a leg of that call; `command` has everything but the leg.
   Result<std::monostate, LiveFault> act(const Call& call, wire::ToEngine command, bool needs_answer);
   /// The SIP ladder, from the store or the engine; empty when neither has it.
@@ -103,9 +107,10 @@ class Live {
  private:
   struct Connection {
     std::shared_ptr<Engine> engine;
-    std::string epoch = {};
-    std::uint64_t sequence = 0;  ///< last event taken
-    bool ready = false;          ///< it has trunks, phones and prompts: calls may be placed
+    std::string epoch = {}, boot = {};
+    std::uint64_t sequence = 0;   ///< last event taken
+    std::uint64_t connected = 0;  ///< how often
+    bool ready = false;           ///< it has trunks, phones and prompts, we have its snapshot: calls may be placed
     wire::Stats stats = {};
   };
   using Leg = std::pair<std::string, std::uint64_t>;
@@ -122,11 +127,12 @@ class Live {
   void on_answered(Call& call);
   void on_ended(Call& call);
   void on_talk(const std::string& engine, const wire::FromEngine& event, WallTime at);
-  void on_endpoint(const wire::EndpointState& state, WallTime at);
+  void on_endpoint(const std::string& engine, const wire::EndpointState& state, WallTime at);
   void on_trunk(const wire::TrunkState& state, WallTime at);
   void on_recording(const std::string& engine, const wire::RecordDone& done);
   void on_done(const std::string& engine, std::uint64_t command, const wire::Done& done, WallTime at);
   Call* adopt(const std::string& engine, const wire::LegState& state);
+  bool is_over(const std::string& engine, const wire::LegState& state);
   void close_lost(const std::string& engine, const std::set<std::uint64_t>& known,
                   const std::set<std::uint64_t>& before);
 
@@ -148,7 +154,8 @@ class Live {
   void send_later(const std::string& engine, wire::ToEngine command, std::string for_call = {});
 
   // errands: run on their own thread, without the mutex
-  void bring_up_to_date(const std::string& engine, std::set<std::uint64_t> before);
+  void bring_up_to_date(const std::string& engine, std::uint64_t connection, std::set<std::uint64_t> before);
+  bool take_snapshot(const std::string& name, std::uint64_t connection, const std::set<std::uint64_t>& before);
   void fetch(RecordingRow row);
   void fetch_trace(std::string engine, std::uint64_t leg, std::string call);
   std::shared_ptr<Engine> engine_of(const std::string& name);
@@ -169,7 +176,11 @@ class Live {
   std::map<std::uint64_t, std::string> bridging_;     ///< command → call
   std::function<void(std::vector<CallNews>)> hear_;
   std::map<std::string, TrunkLive> trunk_states_;
-  std::map<std::string, wire::EndpointState> endpoint_states_;
+  struct PhoneState {
+    std::string engine;
+    wire::EndpointState state;
+  };
+  std::map<std::string, PhoneState> endpoint_states_;
   // the batch between two commits
   Changes changes_;
   std::set<std::string> touched_;

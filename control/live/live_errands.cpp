@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "control/api/json/walker.h"
 #include "control/live/live.h"
@@ -29,6 +30,8 @@ std::string file_bytes(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+constexpr auto kSnapshotPause = std::chrono::milliseconds(100);
+
 Recording read_recording(const RecordingRow& row) {
   json::Faults faults;
   Recording recording;
@@ -38,7 +41,7 @@ Recording read_recording(const RecordingRow& row) {
 
 }  // namespace
 
-void Live::bring_up_to_date(const std::string& name, std::set<std::uint64_t> before) {
+void Live::bring_up_to_date(const std::string& name, std::uint64_t connection, std::set<std::uint64_t> before) {
   const auto engine = engine_of(name);
   if (engine == nullptr) return;
   for (const auto& trunk : read_all<Trunk>(store_, Kind::kTrunks)) {
@@ -57,29 +60,40 @@ void Live::bring_up_to_date(const std::string& name, std::set<std::uint64_t> bef
     if (state.error().error == LinkError::kNotConnected || state.error().error == LinkError::kStopped) return;
     spdlog::warn("engine {}: prompt {}: {}", name, prompt.id, state.error().text);
   }
+  if (!take_snapshot(name, connection, before)) {
+    if (!engine->connected()) return;  // the next connection begins anew
+    std::this_thread::sleep_for(kSnapshotPause);
+    errands_.add_first([this, name, connection, before] { bring_up_to_date(name, connection, before); });
+    return;
+  }
+  for (const RecordingRow& row : store_.recordings_in("fetching"))
+    if (row.engine == name) errands_.add([this, row] { fetch(row); });
+}
+
+// What lives there. True: calls may be placed, or another connection has taken over.
+bool Live::take_snapshot(const std::string& name, std::uint64_t connection, const std::set<std::uint64_t>& before) {
+  const auto engine = engine_of(name);
   wire::ToEngine ask;
   ask.mutable_snapshot();
   const auto answer = engine->call(std::move(ask), 10s);
   if (!answer || !answer->has_snapshot()) {
     spdlog::warn("engine {}: no snapshot: {}", name, answer ? "another answer came" : answer.error().text);
-    return;  // the next connection tries again
+    return false;
   }
-  {
-    const std::lock_guard lock(mutex_);
-    std::set<std::uint64_t> known;
-    const WallTime now = clock_();
-    for (const auto& leg : answer->snapshot().legs()) {
-      known.insert(leg.leg());
-      on_leg(name, leg, now);
-    }
-    for (const auto& endpoint : answer->snapshot().endpoints()) on_endpoint(endpoint, now);
-    for (const auto& trunk : answer->snapshot().trunks()) on_trunk(trunk, now);
-    close_lost(name, known, before);
-    commit();
-    engines_.at(name).ready = engine->connected();
+  const std::lock_guard lock(mutex_);
+  if (engines_.at(name).connected != connection) return true;
+  std::set<std::uint64_t> known;
+  const WallTime now = clock_();
+  for (const auto& leg : answer->snapshot().legs()) {
+    known.insert(leg.leg());
+    on_leg(name, leg, now);
   }
-  for (const RecordingRow& row : store_.recordings_in("fetching"))
-    if (row.engine == name) fetch(row);
+  for (const auto& endpoint : answer->snapshot().endpoints()) on_endpoint(name, endpoint, now);
+  for (const auto& trunk : answer->snapshot().trunks()) on_trunk(trunk, now);
+  close_lost(name, known, before);
+  if (!commit()) return false;
+  engines_.at(name).ready = engine->connected();
+  return true;
 }
 
 // Calls that were ours before the connection, have no CDR after the replay and are unknown to the engine.

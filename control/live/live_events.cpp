@@ -3,6 +3,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "control/api/json/walker.h"
 #include "control/link/plan.h"
 #include "control/live/live.h"
@@ -49,8 +51,15 @@ void take_in(Call& call, const wire::LegState& state) {
   call.ended_by = static_cast<EndedBy>(state.ended_by());
   if (state.ended_ms() != 0) call.ended_at = wall(state.ended_ms());
   if (state.has_rtp()) call.rtp = rtp_of(state.rtp());
-  const bool missed = !state.last_mark().empty() && (call.marks.empty() || call.marks.back().mark != state.last_mark());
-  if (missed) call.marks.push_back({state.last_mark(), *call.ended_at});  // its own event was lost with the link
+}
+
+// A mark whose own event was lost with the link.
+bool learn_mark(Call& call, const wire::LegState& state, WallTime at) {
+  const auto is_of_plan = [](const Mark& mark) { return mark.mark != "beep"; };
+  const auto last = std::find_if(call.marks.rbegin(), call.marks.rend(), is_of_plan);
+  const bool missed = !state.last_mark().empty() && (last == call.marks.rend() || last->mark != state.last_mark());
+  if (missed) call.marks.push_back({state.last_mark(), call.ended_at.value_or(at)});
+  return missed;
 }
 
 }  // namespace
@@ -65,7 +74,7 @@ void Live::apply(const std::string& engine, const wire::FromEngine& event) {
     case wire::FromEngine::kDone:
       return on_done(engine, event.answers(), event.done(), at);
     case wire::FromEngine::kEndpoint:
-      return on_endpoint(event.endpoint(), at);
+      return on_endpoint(engine, event.endpoint(), at);
     case wire::FromEngine::kTrunk:
       return on_trunk(event.trunk(), at);
     case wire::FromEngine::kStats:
@@ -90,6 +99,7 @@ void Live::on_leg(const std::string& engine, const wire::LegState& state, WallTi
   if (is_new) call = adopt(engine, state);
   if (call == nullptr) return;
   take_in(*call, state);
+  if (learn_mark(*call, state, at)) announce(*call, "call.marked", at);
   touch(*call);
   switch (state.state()) {
     case wire::LegState::INCOMING:
@@ -114,15 +124,31 @@ void Live::on_leg(const std::string& engine, const wire::LegState& state, WallTi
   }
 }
 
-// A leg nobody here knows: it came in, now or while control was away.
-Call* Live::adopt(const std::string& engine, const wire::LegState& state) {
-  for (const Call& ended : ended_)
-    if (ended.engine == engine && ended.leg == state.leg() && ended.sip_call_id == state.call_id()) return nullptr;
-  for (const CallRow& row : store_.calls_by_leg(engine, state.leg())) {
+// Legs that we placed are numbered by us, so a number is one call for ever; an engine that restarted counts its
+// incoming legs anew.
+bool Live::is_over(const std::string& engine, const wire::LegState& state) {
+  const auto is_this = [&](const Call& call) {
+    return call.leg == state.leg() && call.engine == engine && call.state == CallStatus::kEnded &&
+           (call.direction == Direction::kOutbound || call.sip_call_id == state.call_id());
+  };
+  if (std::ranges::any_of(ended_, is_this)) return true;
+  return std::ranges::any_of(store_.calls_by_leg(engine, state.leg()), [&](const CallRow& row) {
     json::Faults faults;
     Call known;
-    if (const auto body = json::parse(row.body, faults)) json::read(*body, known, json::Mode::kStore);
-    if (row.state == "ended" && known.sip_call_id == state.call_id()) return nullptr;
+    const auto body = json::parse(row.body, faults);
+    return body && json::read(*body, known, json::Mode::kStore).empty() && is_this(known);
+  });
+}
+
+// A leg nobody here knows: it came in, now or while control was away.
+Call* Live::adopt(const std::string& engine, const wire::LegState& state) {
+  if (is_over(engine, state)) {
+    if (state.state() == wire::LegState::ENDED) return nullptr;
+    wire::ToEngine command;  // its books are closed: nobody would ever end it
+    command.mutable_hangup()->set_leg(state.leg());
+    command.mutable_hangup()->set_why("its call has ended");
+    send_later(engine, command);
+    return nullptr;
   }
   std::optional<Document> owner;
   if (!state.trunk().empty()) owner = store_.find_any(Kind::kTrunks, state.trunk());
@@ -285,10 +311,10 @@ void Live::on_talk(const std::string& engine, const wire::FromEngine& event, Wal
   }
 }
 
-void Live::on_endpoint(const wire::EndpointState& state, WallTime at) {
+void Live::on_endpoint(const std::string& engine, const wire::EndpointState& state, WallTime at) {
   const auto known = endpoint_states_.find(state.id());
-  const bool changed = known == endpoint_states_.end() || known->second.registered() != state.registered();
-  endpoint_states_[state.id()] = state;
+  const bool changed = known == endpoint_states_.end() || known->second.state.registered() != state.registered();
+  endpoint_states_[state.id()] = {engine, state};
   const auto document = changed ? store_.find_any(Kind::kEndpoints, state.id()) : std::nullopt;
   if (!document) return;
   const boost::json::object data{
@@ -324,6 +350,7 @@ void Live::on_done(const std::string& engine, std::uint64_t command, const wire:
   }
   const std::string id = found->second;
   originating_.erase(found);
+  if (!done.ok() && done.error() == kEngineRestarted) return;  // its journal or its silence ends the call
   Call* call = done.ok() ? nullptr : find_call(id);
   if (call == nullptr) return;
   call->error = done.error();

@@ -34,6 +34,20 @@ bool Live::ready() {
   return !ready_engine().empty();
 }
 
+bool Live::ready_for(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  const Call* call = find_call(id);
+  const auto connection = call == nullptr ? engines_.end() : engines_.find(call->engine);
+  return connection == engines_.end() || (connection->second.ready && connection->second.engine->connected());
+}
+
+std::optional<Call> Live::phone_called_for(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [leg, call] : calls_)
+    if (call.bridged_with == id && call.endpoint) return call;
+  return std::nullopt;
+}
+
 std::optional<Call> Live::live_call(const std::string& id) {
   const std::lock_guard lock(mutex_);
   const Call* call = find_call(id);

@@ -51,6 +51,10 @@ Rules Recording::rules() {
   return rules;
 }
 
+bool is_lost_with_engine(const Call& call) {
+  return call.ended_by == EndedBy::kEngine && (call.reason == "engine restarted" || call.reason == "lost");
+}
+
 Cdr Cdr::of(const Call& call, std::string id) {
   Cdr cdr;
   cdr.id = std::move(id);

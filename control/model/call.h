@@ -71,6 +71,9 @@ BOOST_DESCRIBE_STRUCT(Call, (),
                        verdict_latency_ms, verdict_why, marks, digits, recording, rtp, sip_call_id, codec, bridged_with,
                        trunks_tried, error, engine, leg, connect, record, has_harbour))
 
+/// Did it end because its engine ended, and not by anybody's will?
+bool is_lost_with_engine(const Call& call);
+
 struct CallRequest {
   static constexpr const char* kSchema = "CallRequest";
   std::optional<std::string> trunk;
