@@ -66,22 +66,27 @@ void Campaigns::hear(std::vector<CallNews> news) {
 
 void Campaigns::step() {
   const Lock lock(mutex_);
-  std::vector<dialer::Action> actions;
+  call_lost_phones();
+  std::vector<dialer::Action> actions = std::exchange(undone_, {});
   for (int i = 0; i < kDecisionsPerTurn; ++i) {
     std::vector<CallNews> news;
     {
       const std::lock_guard queue_lock(queue_mutex_);
       news.swap(queue_);
     }
-    for (const CallNews& item : news) on_news(item);
-    for (const std::uint64_t serial : std::exchange(resend_, {}))
-      if (const auto flight = flights_.find(serial); flight != flights_.end() && flight->second.body.agent)
-        connect({flight->second.campaign, {serial}, {dialer_number(*flight->second.body.agent)}});
+    for (const CallNews& item : news) {
+      try {
+        on_news(item);
+      } catch (const DatabaseError& error) {  // one that cannot be noted must not hide the next
+        spdlog::error("campaigns: {} of {}: {}", item.type, item.call.id, error.what());
+      }
+    }
     dialer_.hold_dialing(!parts_.live.ready());
-    actions.clear();
     dialer_.decide(parts_.mono(), parts_.wall(), actions);
-    if (actions.empty()) break;
+    if (actions.empty() && joining_.empty()) break;
     perform(actions);
+    actions.clear();
+    join_all();
   }
   show_changes();
   publish_live();
@@ -94,24 +99,33 @@ void Campaigns::step() {
 void Campaigns::perform(std::vector<dialer::Action>& actions) {
   std::vector<dialer::Dial> dials;
   for (auto& action : actions) {
-    if (auto* wanted = std::get_if<dialer::Dial>(&action)) {
-      dials.push_back(std::move(*wanted));
-    } else if (const auto* joined = std::get_if<dialer::Connect>(&action)) {
-      connect(*joined);
-    } else if (const auto* over = std::get_if<dialer::HangUp>(&action)) {
-      const auto flight = flights_.find(over->attempt.value);
-      if (flight != flights_.end()) parts_.live.hang_up(flight->second.body.call, over->why);
-    } else if (const auto* back = std::get_if<dialer::LeadBack>(&action)) {
-      lead_back(*back);
-    } else if (const auto* refused = std::get_if<dialer::LeadRefused>(&action)) {
-      lead_refused(*refused);
-    } else if (const auto* want = std::get_if<dialer::WantLeads>(&action)) {
-      want_leads(*want);
-    } else if (const auto* finished = std::get_if<dialer::CampaignFinished>(&action)) {
-      if (Run* run = find_run(finished->campaign)) set_status(*run, CampaignStatus::kFinished);
+    try {
+      perform(action, dials);
+    } catch (const DatabaseError& error) {
+      spdlog::error("campaigns: {}", error.what());
+      undone_.push_back(std::move(action));
     }
   }
   if (!dials.empty()) dial(std::move(dials));
+}
+
+void Campaigns::perform(dialer::Action& action, std::vector<dialer::Dial>& dials) {
+  if (auto* wanted = std::get_if<dialer::Dial>(&action)) {
+    dials.push_back(std::move(*wanted));
+  } else if (const auto* joined = std::get_if<dialer::Connect>(&action)) {
+    connect(*joined);
+  } else if (const auto* over = std::get_if<dialer::HangUp>(&action)) {
+    const auto flight = flights_.find(over->attempt.value);
+    if (flight != flights_.end()) parts_.live.hang_up(flight->second.body.call, over->why);
+  } else if (const auto* back = std::get_if<dialer::LeadBack>(&action)) {
+    lead_back(*back);
+  } else if (const auto* refused = std::get_if<dialer::LeadRefused>(&action)) {
+    lead_refused(*refused);
+  } else if (const auto* want = std::get_if<dialer::WantLeads>(&action)) {
+    want_leads(*want);
+  } else if (const auto* finished = std::get_if<dialer::CampaignFinished>(&action)) {
+    if (Run* run = find_run(finished->campaign)) set_status(*run, CampaignStatus::kFinished);
+  }
 }
 
 std::optional<Placement> Campaigns::placement_of(const dialer::Dial& dial) {
@@ -180,17 +194,40 @@ void Campaigns::dial(std::vector<dialer::Dial> dials) {
 }
 
 void Campaigns::connect(const dialer::Connect& wanted) {
-  const auto found = flights_.find(wanted.attempt.value);
+  const auto flight = flights_.find(wanted.attempt.value);
   SeatState* seat = find_seat(wanted.agent);
-  if (found == flights_.end()) return;
-  Flight& flight = found->second;
-  const auto fail = [&] { not_connected(flight); };
-  if (seat == nullptr) return fail();
-  flight.body.agent = seat->body.id;
+  if (flight == flights_.end()) return;
+  if (seat == nullptr) return not_connected(flight->second);
+  flight->second.body.agent = seat->body.id;
   seat->serial = wanted.attempt.value;
-  note(flight.body);
-  if (seat->body.leg == AgentLeg::kKeptUp) {
-    if (!parts_.live.bridge(flight.body.call, seat->seat.call)) fail();
+  note(flight->second.body);
+  joining_.push_back(wanted.attempt.value);
+}
+
+// Who gets whom is on disk before the engine is told: after a kill nobody is given to a second agent. An engine that
+// is not there, or whose news have not been heard, is waited for.
+void Campaigns::join_all() {
+  if (joining_.empty()) return;
+  commit();
+  for (const std::uint64_t serial : std::exchange(joining_, {})) {
+    const auto flight = flights_.find(serial);
+    if (flight == flights_.end() || flight->second.body.connected_at || !flight->second.body.agent) continue;
+    if (!parts_.live.ready_for(flight->second.body.call)) {
+      joining_.push_back(serial);
+      continue;
+    }
+    const auto seat = seats_.find(*flight->second.body.agent);
+    if (seat == seats_.end() || !seat->second.is_up)
+      not_connected(flight->second);
+    else
+      join(flight->second, seat->second);
+  }
+}
+
+void Campaigns::join(Flight& flight, SeatState& seat) {
+  const auto fail = [&] { not_connected(flight); };
+  if (seat.body.leg == AgentLeg::kKeptUp) {
+    if (!parts_.live.bridge(flight.body.call, seat.seat.call)) fail();
     return;
   }
   const auto customer = parts_.live.live_call(flight.body.call);
@@ -199,10 +236,10 @@ void Campaigns::connect(const dialer::Connect& wanted) {
   std::vector<Placement> placements(1);
   Call& call = placements[0].call;
   call.id = parts_.ids.make("call", now);
-  call.project = seat->seat.project;
+  call.project = seat.seat.project;
   call.from = flight.body.number;
-  call.to = phone_user(call.project, seat->body.endpoint);
-  call.endpoint = seat->body.endpoint;
+  call.to = phone_user(call.project, seat.body.endpoint);
+  call.endpoint = seat.body.endpoint;
   call.created_at = now;
   call.engine = customer->engine;
   call.bridged_with = flight.body.call;
@@ -210,9 +247,10 @@ void Campaigns::connect(const dialer::Connect& wanted) {
   placements[0].ring_time_s = 20;
   placements[0].bridge_to = customer->leg;
   flight.agent_call = call.id;
-  by_agent_call_[call.id] = seat->body.id;
+  by_agent_call_[call.id] = seat.body.id;
+  const std::string leg = call.id;
   if (!parts_.live.place_all(placements)) {
-    by_agent_call_.erase(call.id);
+    by_agent_call_.erase(leg);
     fail();
   }
 }
@@ -220,6 +258,7 @@ void Campaigns::connect(const dialer::Connect& wanted) {
 void Campaigns::lead_back(const dialer::LeadBack& back) {
   const auto found = flights_.find(back.attempt.value);
   if (found == flights_.end()) return;
+  if (back.outcome == dialer::Outcome::kOptedOut) opt_out(found->second.body.project, found->second.body.number);
   Attempt attempt = std::move(found->second.body);
   by_call_.erase(attempt.call);
   flights_.erase(found);
@@ -237,7 +276,6 @@ void Campaigns::lead_back(const dialer::LeadBack& back) {
   if (!attempt.ended_at) attempt.ended_at = parts_.wall();
   note(attempt);
   announce(attempt.project, "attempt.finished", json::write(attempt, json::Mode::kApi));
-  if (back.outcome == dialer::Outcome::kOptedOut) opt_out(attempt.project, attempt.number);
   returns_.emplace_back(LeadHome{back.lead, back.again, outcome, back.again ? "" : outcome}, std::move(attempt));
 }
 

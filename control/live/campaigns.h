@@ -115,15 +115,25 @@ class Campaigns {
     WallTime since{};
     std::uint64_t serial = 0;  ///< attempt in hand
     std::string last_attempt;  ///< and the one before, for wrap-up
+    /// Its leg went with an engine: the phone is to be called again.
+    struct Again {
+      TimePoint next{};                     ///< not before
+      std::optional<TimePoint> until = {};  ///< from the engine's return on
+      int unanswered = 0;
+    };
+    std::optional<Again> again = {};
   };
 
   // turns
   void run();
   void hear(std::vector<CallNews> news);
   void perform(std::vector<dialer::Action>& actions);
+  void perform(dialer::Action& action, std::vector<dialer::Dial>& dials);
   void dial(std::vector<dialer::Dial> dials);
   std::optional<Placement> placement_of(const dialer::Dial& dial);
   void connect(const dialer::Connect& connect);
+  void join_all();
+  void join(Flight& flight, SeatState& seat);
   void lead_back(const dialer::LeadBack& back);
   void lead_refused(const dialer::LeadRefused& refused);
   void want_leads(const dialer::WantLeads& want);
@@ -161,12 +171,16 @@ class Campaigns {
   std::set<dialer::CampaignId> campaigns_of(const Agent& agent) const;
   void seat_is_up(SeatState& seat);
   void seat_is_lost(const std::string& agent, const std::string& why);
+  bool call_phone(SeatState& seat);
+  void on_lost_with_engine(SeatState& seat, const Call& leg);
+  void call_lost_phones();
   void show_changes();
   void keep(const SeatState& seat);
 
   // a restart
   void recover();
   void recover_seats();
+  bool has_lost_its_leg(const Seat& seat);
   void recover_attempts(std::set<std::uint64_t>& living);
 
   Parts parts_;
@@ -178,7 +192,8 @@ class Campaigns {
   std::map<std::string, SeatState> seats_;
   std::map<std::string, std::string> by_agent_call_;  ///< agents' calls → agent
   std::map<std::string, std::vector<OutcomeCount>> past_;
-  std::vector<std::uint64_t> resend_;  ///< restored while being connected
+  std::vector<std::uint64_t> joining_;  ///< have their agent, who is to be on disk before they are joined
+  std::vector<dialer::Action> undone_;  ///< the store failed: tried again with the next turn
   Changes changes_;
   std::vector<std::pair<LeadHome, Attempt>> returns_;  ///< committed as ended, their leads not yet given back
   std::vector<LeadHome> refused_;

@@ -59,23 +59,7 @@ Accepted Campaigns::log_in(const std::string& project, const std::string& id) {
     commit();
     return std::monostate{};
   }
-  const WallTime now = parts_.wall();
-  std::vector<Placement> placements(1);
-  Call& call = placements[0].call;
-  call.id = seat.seat.call = parts_.ids.make("call", now);
-  call.project = project;
-  call.from = "carillon";
-  call.to = phone_user(project, body->endpoint);
-  call.endpoint = body->endpoint;
-  call.created_at = now;
-  placements[0].ring_time_s = 30;
-  placements[0].plan = seat_plan("");
-  keep(seat);
-  by_agent_call_[call.id] = id;
-  const std::string leg = call.id;
-  seats_[id] = std::move(seat);
-  if (parts_.live.place_all(placements)) return std::monostate{};
-  by_agent_call_.erase(leg);
+  if (call_phone(seats_[id] = std::move(seat))) return std::monostate{};
   seats_.erase(id);
   parts_.store.remove_seat(id);
   return Refused{.code = "engine_unavailable"};
@@ -83,7 +67,10 @@ Accepted Campaigns::log_in(const std::string& project, const std::string& id) {
 
 void Campaigns::seat_is_up(SeatState& seat) {
   seat.is_up = true;
-  dialer_.agent_log_in({dialer_number(seat.body.id)}, campaigns_of(seat.body), parts_.mono());
+  seat.again.reset();
+  const dialer::AgentId number{dialer_number(seat.body.id)};
+  dialer_.agent_log_in(number, campaigns_of(seat.body), parts_.mono());
+  if (seat.seat.on_break) dialer_.agent_break(number, parts_.mono());
 }
 
 // The phone is gone: whoever was on the line is let go by the engine's own plan.
@@ -115,6 +102,7 @@ void Campaigns::on_agent_leg(SeatState& seat, const CallNews& news) {
   if (news.type == "call.answered" && is_kept_up && !seat.is_up) return seat_is_up(seat);
   if (news.type != "call.ended") return;
   by_agent_call_.erase(news.call.id);
+  if (is_lost_with_engine(news.call) || seat.again) return on_lost_with_engine(seat, news.call);
   if (is_kept_up) return seat_is_lost(agent, news.call.answered_at ? "phone hung up" : "phone did not answer");
   if (!news.call.answered_at) seat_is_lost(agent, "phone did not answer");
 }

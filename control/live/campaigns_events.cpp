@@ -42,7 +42,10 @@ void Campaigns::on_customer(Flight& flight, const CallNews& news) {
 void Campaigns::not_connected(Flight& flight) {
   for (auto& [id, seat] : seats_)
     if (seat.serial == flight.body.serial) seat.serial = 0;
-  flight.body.agent.reset();
+  if (flight.body.agent) {
+    flight.body.agent.reset();
+    note(flight.body);
+  }
   dialer_.on_connect_failed({flight.body.serial}, parts_.mono());
 }
 
@@ -78,6 +81,7 @@ void Campaigns::finish(std::uint64_t serial, const Call& call) {
       seat.last_attempt = flight.body.id;
     }
   dialer::EndFacts facts = facts_of(call);
+  if (facts.connected) on_connected(flight);  // heard of only now
   facts.connected = facts.connected || flight.body.connected_at.has_value();
   if (facts.connected) facts.abandoned = false;
   dialer_.on_ended({serial}, facts, parts_.mono(), parts_.wall());

@@ -26,6 +26,8 @@ void Campaigns::recover() {
   recover_seats();
   std::set<std::uint64_t> living;
   recover_attempts(living);
+  for (auto& [id, seat] : seats_)  // or after the call in hand
+    if (seat.is_up && seat.seat.on_break) dialer_.agent_break({dialer_number(id)}, parts_.mono());
   parts_.leads.reset_in_hand(living);
 }
 
@@ -35,17 +37,26 @@ void Campaigns::recover_seats() {
     const auto document = parts_.store.find(Kind::kAgents, row.project, row.agent);
     const auto agent = document ? read_stored<Agent>(document->body) : std::nullopt;
     const auto leg = seat ? parts_.live.live_call(seat->call) : std::nullopt;
-    if (!agent || (agent->leg == AgentLeg::kKeptUp && !leg)) {
+    const bool is_calling = agent && seat && agent->leg == AgentLeg::kKeptUp && !leg && has_lost_its_leg(*seat);
+    if (!agent || !seat || (agent->leg == AgentLeg::kKeptUp && !leg && !is_calling)) {
       parts_.store.remove_seat(row.agent);
       continue;
     }
     SeatState& state = seats_[row.agent];
     state.body = *agent;
     state.seat = *seat;
+    if (is_calling) state.again.emplace();
     if (leg) by_agent_call_[leg->id] = row.agent;
-    if (agent->leg == AgentLeg::kOnDemand || leg->state == CallStatus::kAnswered) seat_is_up(state);
-    if (state.is_up && seat->on_break) dialer_.agent_break({dialer_number(row.agent)}, parts_.mono());
+    state.is_up = agent->leg == AgentLeg::kOnDemand || (leg && leg->state == CallStatus::kAnswered);
+    if (state.is_up) dialer_.agent_log_in({dialer_number(row.agent)}, campaigns_of(*agent), parts_.mono());
   }
+}
+
+// By an engine's end or our own before the call was placed, and not because the phone hung up.
+bool Campaigns::has_lost_its_leg(const Seat& seat) {
+  const auto row = parts_.store.call(seat.project, seat.call);
+  const auto leg = row ? read_stored<Call>(row->body) : std::nullopt;
+  return !leg || is_lost_with_engine(*leg);
 }
 
 // `living`: leads that stay in hand.
@@ -84,13 +95,17 @@ void Campaigns::recover_attempts(std::set<std::uint64_t>& living) {
       if (!attempt->connected_at) attempt->connected_at = parts_.wall();
     } else if (call && has_seat && phase == Phase::kWaiting) {
       phase = Phase::kConnecting;
-      resend_.push_back(row.number);  // the same bridge twice is one
+      const auto phone = parts_.live.phone_called_for(row.call);
+      if (phone && seats_.at(*attempt->agent).seat.call != phone->id)
+        by_agent_call_[phone->id] = *attempt->agent;  // on demand: it rings, or is bridged by now
+      else
+        joining_.push_back(row.number);  // the same bridge twice is one
     }
-    if (has_seat && phase >= Phase::kConnecting) {
+    if (has_seat && (phase == Phase::kConnecting || phase == Phase::kTalking)) {
       agent = {dialer_number(*attempt->agent)};
       seats_.at(*attempt->agent).serial = row.number;
-    } else if (phase == Phase::kConnecting) {
-      phase = Phase::kWaiting;
+    } else if (!attempt->connected_at) {
+      attempt->agent.reset();
     }
     flights_[row.number] = Flight{.body = *attempt, .campaign = (*run)->number};
     dialer_.restore((*run)->number, {row.number}, attempt->dialed.to_lead(), phase, agent, parts_.mono());

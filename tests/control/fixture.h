@@ -30,6 +30,10 @@ class FakeEngine : public Engine {
   Result<wire::FromEngine, LinkFault> call(wire::ToEngine command, Duration) override {
     wire::FromEngine answer;
     if (command.has_snapshot()) {
+      if (snapshots_to_fail > 0) {
+        --snapshots_to_fail;
+        return LinkFault{LinkError::kTimeout, "no answer in time"};
+      }
       *answer.mutable_snapshot() = snapshot;
     } else if (command.has_trace()) {
       answer.mutable_trace()->set_leg(command.trace().leg());
@@ -78,6 +82,7 @@ class FakeEngine : public Engine {
   std::string prompt_error;
   std::optional<LinkFault> fetch_error;
   wire::SnapshotState snapshot;
+  int snapshots_to_fail = 0;
   bool is_connected = true, is_full = false;
 };
 
