@@ -54,6 +54,11 @@ Result<std::unique_ptr<Engine>, std::string> Engine::start(const EngineConfig& c
   return engine;
 }
 
+/// Two beats of every leg of a shard, should all of them talk to the same other one.
+std::size_t Engine::crossings_max(const EngineConfig& config) {
+  return 256 + 2 * (config.engine.calls_max / config.engine.shards);
+}
+
 std::string Engine::start_disk() {
   record::DiskConfig disk;
   disk.folder = config_.engine.data_dir + "/recordings";

@@ -38,8 +38,9 @@ class Engine {
     std::unique_ptr<shard::Shard> shard;
     std::thread thread;
   };
-  explicit Engine(const EngineConfig& config) : config_(config), mesh_(config.engine.shards) {}
+  explicit Engine(const EngineConfig& config) : config_(config), mesh_(config.engine.shards, crossings_max(config)) {}
 
+  static std::size_t crossings_max(const EngineConfig& config);
   std::string start_disk();
   std::string start_shards();
   std::string start_link();

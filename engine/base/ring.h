@@ -14,6 +14,8 @@ class Ring {
   explicit Ring(std::size_t capacity) : queue_(capacity) {}
   bool push(const Message& message) { return queue_.push(message); }
   bool pop(Message& message) { return queue_.pop(message); }
+  /// As seen by the writer: at least so many pushes succeed.
+  std::size_t room() const { return queue_.write_available(); }
   /// As seen by the reader.
   std::size_t size() const { return queue_.read_available(); }
 

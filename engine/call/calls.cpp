@@ -92,6 +92,7 @@ void Calls::flush_events() {
 
 void Calls::apply(Command& command, TimePoint now) {
   const char* error = run(command, now);
+  if (error == kLater) return;  // answered and given back by answer_bridge()
   done(command, error, now);
   // what a leg holds on to comes back when the leg lets go of it
   const bool is_held =
@@ -192,12 +193,9 @@ const char* Calls::run_on_leg(Leg& leg, Command& command, TimePoint now) {
     return nullptr;
   }
   if (!leg.is_answered()) return "leg is not answered";
-  if (const auto* wanted = std::get_if<Bridge>(&body)) return bridge(leg, wanted->other, now);
-  if (std::holds_alternative<Unbridge>(body)) {
-    if (!leg.partner) return "leg is not bridged";
-    part(leg, now);
-    return nullptr;
-  }
+  if (const auto* wanted = std::get_if<Bridge>(&body))
+    return bridge(leg, wanted->other, wanted->other_shard, &command, now);
+  if (std::holds_alternative<Unbridge>(body)) return unbridge(leg, now);
   if (std::holds_alternative<Play>(body)) return play(leg, command, now);
   if (std::holds_alternative<StopPlay>(body)) return play_over(leg, false, now), nullptr;
   if (const auto* wanted = std::get_if<Gather>(&body)) return gather(leg, *wanted, now);

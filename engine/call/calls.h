@@ -7,7 +7,7 @@
 //   calls_life.cpp     timers, events, the end         calls_plan.cpp     plan steps, playing, verdicts
 //   calls_out.cpp      placing: candidates, fail-over  calls_digits.cpp   digits both ways, gathering
 //   calls_in.cpp       calls that come in              calls_bridge.cpp   two legs joined
-//   calls_session.cpp  offer and answer, hold
+//   calls_session.cpp  offer and answer, hold           calls_across.cpp   … with a leg of another shard
 
 #include <cstdint>
 #include <span>
@@ -37,6 +37,7 @@ struct CallsConfig {
   Duration response_wait_max = 6s;    ///< a candidate that says nothing, while there is another
   Duration token_wait_max = 5s;       ///< for a trunk whose calls per second are used up
   Duration cancel_wait_max = 10s;     ///< for the final answer to our CANCEL
+  Duration ask_wait_max = 5s;         ///< for another shard's answer to a Bridge
   Duration retry_after = 5s;          ///< in our own 503
 };
 
@@ -47,6 +48,7 @@ struct CallsPorts {
   RecordSink& recordings;
   TrunkBoard& trunks;
   ShardRings& rings;
+  CrossingPort& crossings;
   TraceLog& trace;
   Random& random;
 };
@@ -55,6 +57,7 @@ struct CallsPorts {
 struct CallsCounters {
   std::uint64_t originated = 0, answered = 0, incoming = 0, late_frames = 0, frames_skipped = 0;
   std::uint64_t refused_full = 0, refused_no_brain = 0, recordings_refused = 0, media_full = 0;
+  std::uint64_t partner_missed = 0, partner_dropped = 0;  ///< beats without, and frames left out, of other shards
   std::array<std::uint64_t, rtp::kDrops> rtp_drops{};
 };
 
@@ -70,6 +73,8 @@ class Calls {
   void on_sip(const sip::Event& event, TimePoint now);
   /// One datagram of a pair that this leg took. A leg that is gone: dropped.
   void on_media(Handle leg, bool is_rtcp, ByteView data, const Endpoint& from, TimePoint now);
+  /// What a leg of another shard says to one of ours. Anything may come late: it then finds nothing.
+  void on_crossing(const Crossing& crossing, TimePoint now);
   /// Begins a step: media time passes while nobody is there, so that a leg that joins now starts now.
   void begin_step(TimePoint now) { wheel_.skip_idle(now); }
   /// Timers that are due, at most `most`.
@@ -102,6 +107,7 @@ class Calls {
 
   // ---- books
   std::size_t legs() const { return legs_.size(); }
+  /// Those across shards count where they were asked for.
   std::uint32_t bridges() const { return bridges_; }
   std::uint32_t recordings() const { return recordings_; }
   const CallsCounters& counters() const { return counters_; }
@@ -124,6 +130,8 @@ class Calls {
     std::array<std::byte, kFrameSamples> body;
   };
   enum class Try : std::uint8_t { kSent, kNextGateway, kNextTrunk };
+  /// In place of an error: another shard must be heard before the command is answered. Told apart by its address.
+  static constexpr char kLater[] = "later";
 
   // calls.cpp, calls_life.cpp
   const char* run(Command& command, TimePoint now);
@@ -220,10 +228,26 @@ class Calls {
   void gathered(Leg& leg, std::string_view digits, bool timed_out, TimePoint now);
 
   // calls_bridge.cpp
-  const char* bridge(Leg& leg, LegId other, TimePoint now);
+  const char* bridge(Leg& leg, LegId other, std::uint32_t shard, Command* command, TimePoint now);
+  const char* unbridge(Leg& leg, TimePoint now);
   void join(Leg& a, Leg& b, TimePoint now);
   void part(Leg& leg, TimePoint now);
   void bridge_lost(Leg& leg, TimePoint now);
+  void tell_bridge(const Leg& leg, LegId other, bool is_bridged, TimePoint now);
+
+  // calls_across.cpp
+  const char* ask_across(Leg& leg, LegId other, std::uint32_t shard, Command* command, TimePoint now);
+  void on_asked(const Crossing& crossing, TimePoint now);
+  void on_refused(Leg& leg, const char* why, TimePoint now);
+  void join_across(Leg& leg, TimePoint now);
+  void part_across(Leg& leg, Crossing::Kind kind, TimePoint now);
+  void move_beat(Leg& leg, TimePoint theirs);
+  void answer_bridge(Leg& leg, const char* error, TimePoint now);
+  Crossing crossing(const Leg& leg, Crossing::Kind kind) const;
+  void send_across(const Leg& leg, Crossing::Kind kind);
+  void send_frame_across(const Leg& leg, TimePoint now);
+  void pass_digit(const Leg& leg, char digit, Duration duration);
+  std::uint32_t home_of(LegId leg, std::uint32_t said) const;
 
   const CallsConfig config_;
   const CallsPorts ports_;
@@ -242,8 +266,8 @@ class Calls {
   std::vector<Handle> ended_;       // removed by flush_events(), so that no reference dies within a step
   std::array<media::Prompt, 3> tones_;
   std::array<const media::Prompt*, 3> tone_list_;
+  std::uint64_t incoming_counter_ = 0, bridge_counter_ = 0;
   std::uint32_t bridges_ = 0, recordings_ = 0;
-  std::uint64_t incoming_counter_ = 0;
   bool is_draining_ = false;
   bool has_brain_ = true;  // until the link says otherwise
   TimePoint wall_at_;

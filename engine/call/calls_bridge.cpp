@@ -1,20 +1,39 @@
-// Two legs joined: what one hears, the other is sent, at the other's beat.
+// Two legs joined: what one hears, the other is sent, at the other's beat. Both live on this shard; calls_across.cpp
+// joins a leg with one of another shard.
 
 #include "engine/call/calls.h"
 #include "engine/call/cause.h"
 
 namespace carillon::call {
 
-/// Both legs must live on this shard; the link routes commands by leg, so a leg of another shard is not found.
-const char* Calls::bridge(Leg& leg, LegId id, TimePoint now) {
+/// `command` is answered here, or later if this returns kLater. Null: the leg was placed for this bridge.
+const char* Calls::bridge(Leg& leg, LegId id, std::uint32_t shard, Command* command, TimePoint now) {
   Leg* other = find(id);
-  if (!other) return "bridge: the other leg is not on this shard or does not exist";
+  if (!other && home_of(id, shard) != config_.shard) return ask_across(leg, id, home_of(id, shard), command, now);
+  if (!other) return "bridge: the other leg does not exist";
   if (other == &leg) return "bridge: a leg cannot be bridged with itself";
   if (!leg.is_answered() || !other->is_answered()) return "bridge: both legs must be answered";
   if (leg.partner == other->self) return nullptr;
-  if (leg.partner || other->partner) return "bridge: a leg is bridged already";
+  for (const Leg* one : std::initializer_list<const Leg*>{&leg, other})
+    if (one->partner || !one->across.is_free()) return "bridge: a leg is bridged already";
   join(leg, *other, now);
   return nullptr;
+}
+
+const char* Calls::unbridge(Leg& leg, TimePoint now) {
+  if (leg.partner)
+    part(leg, now);
+  else if (!leg.across.is_free())
+    part_across(leg, Crossing::Kind::kPart, now);
+  else
+    return "leg is not bridged";
+  return nullptr;
+}
+
+void Calls::tell_bridge(const Leg& leg, LegId other, bool is_bridged, TimePoint now) {
+  Event event = news(EventKind::kBridgeState, leg, now);
+  event.body.bridge = {other, is_bridged};
+  events_.push(event);
 }
 
 void Calls::join(Leg& a, Leg& b, TimePoint now) {
@@ -30,11 +49,8 @@ void Calls::join(Leg& a, Leg& b, TimePoint now) {
     join_wheel(b, slot);
     b.hears = true;
   }
-  for (Leg* leg : {&a, &b}) {
-    Event event = news(EventKind::kBridgeState, *leg, now);
-    event.body.bridge = {leg == &a ? b.id : a.id, true};
-    events_.push(event);
-  }
+  tell_bridge(a, b.id, true, now);
+  tell_bridge(b, a.id, true, now);
   plan_event(a, PlanEvent::kBridged, now);
   if (!b.is_ended) plan_event(b, PlanEvent::kBridged, now);
 }
@@ -46,11 +62,8 @@ void Calls::part(Leg& leg, TimePoint now) {
   --bridges_;
   if (!other) return;
   other->partner = {};
-  for (Leg* one : {&leg, other}) {
-    Event event = news(EventKind::kBridgeState, *one, now);
-    event.body.bridge = {one == &leg ? other->id : leg.id, false};
-    events_.push(event);
-  }
+  tell_bridge(leg, other->id, false, now);
+  tell_bridge(*other, leg.id, false, now);
 }
 
 /// The partner hung up. Without a transition of the plan for it the call is over.

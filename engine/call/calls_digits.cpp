@@ -12,7 +12,7 @@ void Calls::on_digit_news(Leg& leg, const rtp::DigitNews& news, TimePoint now) {
   if (news.ended != 0) {
     leg.pressed = 0;
     report_digit(leg, news.ended, news.ended_duration, "rfc4733", now);
-    if (Leg* partner = legs_.find(leg.partner)) (void)send_digits(*partner, {&news.ended, 1}, news.ended_duration);
+    pass_digit(leg, news.ended, news.ended_duration);
   }
   if (news.begun == 0) return;
   leg.pressed = news.begun;
@@ -29,7 +29,7 @@ void Calls::report_digit(Leg& leg, char digit, Duration duration, std::string_vi
 void Calls::on_digit(Leg& leg, char digit, Duration duration, std::string_view source, TimePoint now) {
   report_digit(leg, digit, duration, source, now);
   const bool is_inband = source == "inband";
-  if (Leg* partner = legs_.find(leg.partner); partner && !is_inband) (void)send_digits(*partner, {&digit, 1}, duration);
+  if (!is_inband) pass_digit(leg, digit, duration);
   key_down(leg, digit, now);
 }
 

@@ -104,7 +104,7 @@ void Calls::arm(Leg& leg) {
   if (leg.is_ended) return;
   const Deadlines& at = leg.at;
   const TimePoint next = std::min({at.ring, at.decide, at.respond, at.token, at.cancel, at.life, at.media, at.reinvite,
-                                   at.linger, leg.machine.deadline(), leg.gatherer.deadline()});
+                                   at.linger, leg.across.ask_ends, leg.machine.deadline(), leg.gatherer.deadline()});
   if (next == leg.timer_at) return;
   timers_.cancel(leg.timer);
   leg.timer = next == TimePoint::max() ? Handle{} : timers_.schedule(next, leg.self);
@@ -131,6 +131,8 @@ void Calls::on_timer(Leg& leg, TimePoint now) {
   }
   if (is_due(at.linger, now)) return hang_up(leg, leg.ending, now);
   if (is_due(at.respond, now)) no_response(leg, now);
+  if (!leg.is_ended && is_due(leg.across.ask_ends, now))
+    on_refused(leg, "bridge: the other shard does not answer", now);
   if (!leg.is_ended && is_due(at.token, now)) try_candidates(leg, now);
   if (!leg.is_ended && is_due(at.reinvite, now)) send_hold(leg, now);
   if (!leg.is_ended && is_due(at.life, now))
@@ -180,6 +182,7 @@ void Calls::end(Leg& leg, const Ending& ending, TimePoint now) {
   }
   const Handle partner = leg.partner;
   if (partner) part(leg, now);
+  if (!leg.across.is_free()) part_across(leg, Crossing::Kind::kLost, now);
   if (leg.recording) {
     ports_.recordings.stop(leg.recording);
     leg.recording = {};

@@ -63,7 +63,9 @@ void Calls::hear(Leg& leg, TimePoint now) {
   } else if (!was_lost || ++leg.concealed > kRepeatsMax) {
     leg.has_heard = false;
   }
-  if (leg.is_ended || (!leg.detector && !leg.digits)) return;
+  if (leg.is_ended) return;
+  if (leg.across.is_joined()) send_frame_across(leg, now);
+  if (!leg.detector && !leg.digits) return;
   std::array<std::int16_t, kFrameSamples> samples{};
   if (leg.has_heard && !was_lost) media::decode(leg.heard_codec, leg.heard, samples);
   listen(leg, samples, was_lost, now);
@@ -98,6 +100,7 @@ void Calls::listen(Leg& leg, std::span<const std::int16_t, kFrameSamples> sample
 
 void Calls::speak(Leg& leg, TimePoint now) {
   if (leg.stream.rtcp_due(now)) send_rtcp(leg, false, now);
+  if (leg.across.is_joined()) leg.across.frames.beat(now);
   const bool is_ours_to_speak = leg.is_answered() || leg.cdr.inbound;  // before answer the caller only listens
   if (!is_ours_to_speak) return;
 
@@ -133,6 +136,10 @@ ByteView Calls::source(Leg& leg, ByteSpan scratch, TimePoint now) {
   if (const auto frame = leg.player.next(codec)) return *frame;
   if (const Leg* partner = legs_.find(leg.partner); partner && partner->has_heard) {
     media::transcode(partner->heard_codec, codec, partner->heard, scratch);
+    return scratch;
+  }
+  if (const auto* frame = leg.across.is_joined() ? leg.across.frames.current() : nullptr) {
+    media::transcode(frame->codec, codec, frame->bytes, scratch);
     return scratch;
   }
   return kSilence[static_cast<std::size_t>(codec)];

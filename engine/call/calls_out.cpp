@@ -19,7 +19,8 @@ const char* Calls::originate(Command& command, TimePoint now) {
   if (!wanted.leg || wanted.leg.value >> 63) return "leg id must be below 2^63 and not 0";
   if (find(wanted.leg)) return "leg exists";
   if (wanted.trunks.empty() == wanted.endpoint.empty()) return "either trunks or an endpoint must be given";
-  if (wanted.bridge_to && !find(wanted.bridge_to)) return "bridge_to: no such leg on this shard";
+  const bool is_near = wanted.bridge_to && home_of(wanted.bridge_to, wanted.bridge_shard) == config_.shard;
+  if (is_near && !find(wanted.bridge_to)) return "bridge_to: no such leg";
   if (events_.is_crowded()) return "engine full: link is behind";
   Leg* leg = make_leg(wanted.leg, now);
   if (!leg) {
@@ -205,9 +206,13 @@ void Calls::on_answered(Leg& leg, const sip::Event& event, TimePoint now) {
   leg.cdr.sip_status = static_cast<std::uint16_t>(event.status);
   const bool has_session = event.body.empty() ? leg.session.is_agreed : accept_answer(leg, event.body, now);
   if (!has_session) return end(leg, {EndedBy::kEngine, 65, 0, "answered without a usable session"}, now);
-  const LegId other = std::get<Originate>(leg.originate->body).bridge_to;
+  const auto& wanted = std::get<Originate>(leg.originate->body);
+  const LegId other = wanted.bridge_to;
+  const std::uint32_t shard = wanted.bridge_shard;
   begin_call(leg, now);  // a plan that hangs up at once has given the command back
-  if (!leg.is_ended && other && bridge(leg, other, now) != nullptr)
+  if (leg.is_ended || !other) return;
+  const char* error = bridge(leg, other, shard, nullptr, now);
+  if (error != nullptr && error != kLater)
     hang_up(leg, {EndedBy::kEngine, kCauseNormal, 0, "the leg to bridge with is gone"}, now);
 }
 

@@ -39,7 +39,7 @@ void Calls::enter(Leg& leg, const PlanState& state, TimePoint now) {
     case Action::kGather:
       return start_play(leg, state.prompts, 1, PlayOwner::kPlan, now);
     case Action::kWait:
-      if (!leg.partner && !state.prompts.empty()) start_play(leg, state.prompts, 0, PlayOwner::kPlan, now);
+      if (!leg.is_bridged() && !state.prompts.empty()) start_play(leg, state.prompts, 0, PlayOwner::kPlan, now);
       return;
     case Action::kTone:
       return play_tone(leg, state.tone, PlayOwner::kPlan, now);

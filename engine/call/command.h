@@ -12,6 +12,7 @@
 #include "engine/base/endpoint.h"
 #include "engine/base/time.h"
 #include "engine/base/units.h"
+#include "engine/call/across.h"
 #include "engine/call/event.h"
 #include "engine/call/plan.h"
 
@@ -30,6 +31,7 @@ struct Originate {
   Duration ring_time = 60s;
   Plan plan;
   LegId bridge_to;
+  std::uint32_t bridge_shard = kShardById;  ///< where that leg lives
 };
 struct Answer {
   LegId leg;
@@ -47,7 +49,8 @@ struct Reject {
   std::uint32_t retry_after_s = 0;
 };
 struct Bridge {
-  LegId leg, other;
+  LegId leg, other;  ///< `leg` counts the bridge where the two live on different shards
+  std::uint32_t other_shard = kShardById;
 };
 struct Unbridge {
   LegId leg;

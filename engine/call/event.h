@@ -88,7 +88,7 @@ struct ShardStats {
     FixedText<24> reason;
     std::uint64_t count = 0;
   };
-  std::array<Drop, 16> drops;
+  std::array<Drop, 24> drops;
   std::uint8_t drops_count = 0;
 };
 

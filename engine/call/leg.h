@@ -8,6 +8,7 @@
 
 #include "engine/base/pool.h"
 #include "engine/base/time.h"
+#include "engine/call/across.h"
 #include "engine/call/command.h"
 #include "engine/call/event.h"
 #include "engine/call/gatherer.h"
@@ -109,7 +110,8 @@ struct Leg {
   media::Codec heard_codec = media::Codec::kPcmu;
   bool has_heard = false;      ///< … was there at the last beat
   std::uint8_t concealed = 0;  ///< frames in a row
-  Handle partner;              ///< bridged with
+  Handle partner;              ///< bridged with, on this shard
+  AcrossEnd across;            ///< or with a leg of another one, or about to be
 
   // what is played, heard, written
   PlanMachine machine;
@@ -130,6 +132,7 @@ struct Leg {
   TimePoint timer_at = TimePoint::max();
 
   bool is_answered() const { return cdr.phase == LegPhase::kAnswered; }
+  bool is_bridged() const { return partner || across.is_joined(); }
 };
 
 }  // namespace carillon::call

@@ -39,6 +39,13 @@ class MediaWheel {
       if (slots_[static_cast<std::size_t>(slot)].size() < slots_[static_cast<std::size_t>(best)].size()) best = slot;
     return best;
   }
+  /// The slot whose beat is nearest to this moment, give or take whole beats.
+  int slot_at(TimePoint moment) const {
+    const std::int64_t steps = (moment - next_ + kSlotTime / 2) / kSlotTime;
+    return static_cast<int>(((slot_ + steps) % kSlots + kSlots) % kSlots);
+  }
+  /// A moment at which this slot is due.
+  TimePoint beat_of(int slot) const { return next_ + ((slot - slot_ + kSlots) % kSlots) * kSlotTime; }
   Place join(Handle leg, int slot) {
     auto& list = slots_[static_cast<std::size_t>(slot)];
     list.push_back(leg);

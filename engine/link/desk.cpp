@@ -122,8 +122,12 @@ std::string Desk::dispatch(const wire::ToEngine& message, Pending pending, WallT
     broadcast(id, (*command)->body);
     return {};
   }
-  if (const auto* dial = std::get_if<call::Originate>(&(*command)->body); dial && dial->bridge_to)
+  if (auto* dial = std::get_if<call::Originate>(&(*command)->body); dial && dial->bridge_to) {
     place_beside(leg, dial->bridge_to);
+    dial->bridge_shard = static_cast<std::uint32_t>(shard_of(dial->bridge_to));
+  }
+  if (auto* bridge = std::get_if<call::Bridge>(&(*command)->body))
+    bridge->other_shard = static_cast<std::uint32_t>(shard_of(bridge->other));
   const std::size_t shard = shard_of(leg);
   if (!has_room(shard)) return "busy: too many commands are under way";
   if (message.has_originate()) {
@@ -142,11 +146,12 @@ std::size_t Desk::shard_of(LegId leg) const {
   return moved != moved_.end() ? moved->second : call::shard_of(leg, static_cast<std::uint32_t>(shards_.size()));
 }
 
-// Both legs of a bridge live on one shard.
+// A leg that is placed for a bridge lives with its partner, so that speech need not cross; unless that shard is full.
 void Desk::place_beside(LegId leg, LegId other) {
   constexpr std::size_t kMovedMax = 100'000;
   const std::size_t shard = shard_of(other);
-  if (shard == shard_of(leg)) return;
+  const bool is_nearly_full = shards_[shard].stats.legs >= legs_max_ - legs_max_ / 8;
+  if (shard == shard_of(leg) || is_nearly_full) return;
   if (moved_.emplace(leg.value, static_cast<std::uint32_t>(shard)).second) moved_order_.push_back(leg.value);
   if (moved_order_.size() <= kMovedMax) return;
   moved_.erase(moved_order_.front());

@@ -23,6 +23,7 @@ Shard::Shard(const ShardConfig& config, const ShardParts& parts, std::uint64_t s
       parts_(parts),
       random_(seed),
       trace_(config.trace_messages, config.legs_max * 2 + 1024),
+      crossings_(parts.mesh, config.index, config.legs_max + 64),
       passed_(std::make_unique<Passed>()),
       report_at_(now) {
   CHECK(config.index < config.count);
@@ -58,7 +59,8 @@ std::string Shard::open() {
 
   const call::CallsConfig calls{
       .shard = config_.index, .shards = config_.count, .sip_port = sip.advertised.port, .legs_max = config_.legs_max};
-  const call::CallsPorts ports{*agent_, *pairs_, parts_.recordings, parts_.trunks, parts_.rings, trace_, random_};
+  const call::CallsPorts ports{*agent_, *pairs_, parts_.recordings, parts_.trunks, parts_.rings, crossings_,
+                               trace_,  random_};
   calls_ = std::make_unique<call::Calls>(calls, ports, start_, start_wall_);
   return {};
 }
@@ -75,6 +77,8 @@ void Shard::step(TimePoint now, WallTime wall) {
   calls_->begin_step(now);
   take_commands(now);
   take_passed(now);
+  crossings_.flush();
+  take_crossings(now);
   take_packets(now);
   agent_->fire(now);
   pump_sip(now);
@@ -90,7 +94,7 @@ void Shard::step(TimePoint now, WallTime wall) {
 }
 
 TimePoint Shard::deadline() const {
-  if (has_more_) return TimePoint::min();
+  if (has_more_ || crossings_.waiting() != 0) return TimePoint::min();
   return std::min({calls_->deadline(), agent_->deadline(), report_at_});
 }
 
@@ -156,6 +160,17 @@ void Shard::take_passed(TimePoint now) {
         take_sip(ByteView(passed_->data).first(passed_->size), passed_->peer, now);
     }
     has_more_ = has_more_ || count == kPassedPerStep;
+  }
+}
+
+/// Before the beats, so that what is here is heard at once.
+void Shard::take_crossings(TimePoint now) {
+  for (std::uint32_t from = 0; from < config_.count; ++from) {
+    if (from == config_.index) continue;
+    int count = 0;
+    for (; count < kCrossingsPerStep && parts_.mesh.crossings(from, config_.index).pop(crossing_); ++count)
+      calls_->on_crossing(crossing_, now);
+    has_more_ = has_more_ || count == kCrossingsPerStep;
   }
 }
 
@@ -272,6 +287,8 @@ void Shard::report(TimePoint now) {
   drop("sip_credentials", sip.bad_credentials + sip.foreign_challenge);
   drop("sip_passed_full", counters_.passed_full + counters_.passed_long);
   drop("rtp_nobody", counters_.nobody);
+  drop("bridge_full", crossings_.frames_full() + crossings_.messages_full());
+  drop("bridge_late", calls.partner_missed + calls.partner_dropped);
   for (const auto reason : {rtp::Drop::kForeign, rtp::Drop::kMalformed, rtp::Drop::kType, rtp::Drop::kLate,
                             rtp::Drop::kDuplicate, rtp::Drop::kHeld})
     drop(kRtpDropNames[static_cast<std::size_t>(reason)], calls.rtp_drops[static_cast<std::size_t>(reason)]);

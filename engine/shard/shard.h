@@ -11,6 +11,7 @@
 
 #include "engine/call/calls.h"
 #include "engine/io/port.h"
+#include "engine/shard/crossings.h"
 #include "engine/shard/mesh.h"
 #include "engine/shard/pair_pool.h"
 
@@ -68,6 +69,8 @@ class Shard {
   const call::Calls& calls() const { return *calls_; }
   std::uint32_t pairs_lent() const { return pairs_->lent(); }
   const ShardCounters& counters() const { return counters_; }
+  /// Frames for legs of other shards that found no room.
+  std::uint64_t frames_full() const { return crossings_.frames_full(); }
 
  private:
   /// A SIP socket on another address of ours, for the trunks that ask for it.
@@ -81,13 +84,15 @@ class Shard {
     io::SocketId socket;
   };
   static constexpr std::size_t kTrunkSocketsMax = 16;
-  static constexpr int kCommandsPerStep = 64, kBurst = 256, kTimersPerStep = 512, kPassedPerStep = 32;
+  static constexpr int kCommandsPerStep = 64, kBurst = 256, kTimersPerStep = 512, kPassedPerStep = 32,
+                       kCrossingsPerStep = 4096;
 
   void take_commands(TimePoint now);
   const char* bind_trunk(const call::Trunk& trunk);
   bool is_sip(io::SocketId socket) const;
   io::SocketId sip_socket(const Endpoint& to) const;
   void take_passed(TimePoint now);
+  void take_crossings(TimePoint now);
   void take_packets(TimePoint now);
   void take_sip(ByteView data, const Endpoint& from, TimePoint now);
   void pass_on(std::uint32_t to, ByteView data, const Endpoint& from);
@@ -106,9 +111,11 @@ class Shard {
   std::unique_ptr<PairPool> pairs_;
   std::unique_ptr<sip::UserAgent> agent_;
   call::TraceLog trace_;
+  Crossings crossings_;
   std::unique_ptr<call::Calls> calls_;
   std::vector<io::Outgoing> batch_;
   std::unique_ptr<Passed> passed_;  // scratch: too long for the stack
+  call::Crossing crossing_;         // likewise
   ShardCounters counters_;
   FixedText<96> stopping_;
   TimePoint start_, report_at_;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "media/codec/g711.h"
+#include "tests/engine/shard/sound.h"
 #include "tests/engine/shard/world.h"
 
 namespace carillon::shard {
@@ -11,23 +12,6 @@ namespace {
 
 using Action = call::PlanState::Action;
 using call::PlanEvent;
-
-/// Share of a recording's 20 ms frames in which this pitch is the main thing (Goertzel against the whole energy).
-double share_of(const std::vector<std::int16_t>& samples, double hz) {
-  int frames = 0, with = 0;
-  for (std::size_t at = 0; at + kFrameSamples <= samples.size(); at += kFrameSamples, ++frames) {
-    double real = 0, imaginary = 0, energy = 0;
-    for (std::size_t i = 0; i < kFrameSamples; ++i) {
-      const double sample = samples[at + i], phase = 2 * 3.14159265358979 * hz * static_cast<double>(i) / 8000;
-      real += sample * std::cos(phase);
-      imaginary += sample * std::sin(phase);
-      energy += sample * sample;
-    }
-    const double share = energy == 0 ? 0 : 2 * (real * real + imaginary * imaginary) / kFrameSamples / energy;
-    if (share > 0.8) ++with;
-  }
-  return frames == 0 ? 0 : static_cast<double>(with) / frames;
-}
 
 call::Plan playing_plan(const media::Prompt& prompt, std::uint32_t loops = 1) {
   call::Plan plan;
@@ -155,7 +139,7 @@ TEST(Media, BridgingWhatCannotBeBridgedSaysWhy) {
   const auto self = world.a.tell(call::Bridge{pair.one, pair.one}).id;
   const auto none = world.a.tell(call::Unbridge{pair.one}).id;
   world.run(10ms);
-  EXPECT_THAT(world.a.errors.at(gone), testing::HasSubstr("not on this shard"));
+  EXPECT_THAT(world.a.errors.at(gone), testing::HasSubstr("does not exist"));
   EXPECT_THAT(world.a.errors.at(self), testing::HasSubstr("itself"));
   EXPECT_THAT(world.a.errors.at(none), testing::HasSubstr("not bridged"));
 }

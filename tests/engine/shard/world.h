@@ -57,8 +57,9 @@ class MemoryRecordings : public call::RecordSink {
 /// One engine of one or more shards.
 class Side {
  public:
-  Side(io::SimNetwork& network, std::uint8_t host, std::uint32_t shards, std::uint64_t seed, std::uint32_t legs_max)
-      : host_(host), mesh_(shards) {
+  Side(io::SimNetwork& network, std::uint8_t host, std::uint32_t shards, std::uint64_t seed, std::uint32_t legs_max,
+       std::size_t crossings = 1024)
+      : host_(host), mesh_(shards, crossings) {
     for (std::uint32_t i = 0; i < shards; ++i) {
       Core core;
       core.port = network.make_port();
@@ -119,6 +120,7 @@ class Side {
 
   void step(TimePoint now, WallTime wall) {
     for (std::uint32_t i = 0; i < cores.size(); ++i) {
+      if (i == stalled) continue;
       cores[i].shard->step(now, wall);
       call::Event event;
       while (cores[i].rings->events.pop(event)) hear(event, i);
@@ -132,10 +134,15 @@ class Side {
       }
     }
   }
-  TimePoint deadline() const {
+  TimePoint deadline() {
     TimePoint first = TimePoint::max();
-    for (const Core& core : cores)
+    for (std::uint32_t i = 0; i < cores.size(); ++i) {
+      if (i == stalled) continue;
+      const Core& core = cores[i];
       first = std::min(first, core.rings->commands.size() > 0 ? TimePoint::min() : core.shard->deadline());
+      for (std::uint32_t from = 0; from < cores.size(); ++from)
+        if (from != i && mesh_.crossings(from, i).size() > 0) first = TimePoint::min();
+    }
     return first;
   }
 
@@ -175,6 +182,10 @@ class Side {
   LegId last_incoming;
   /// What control does when a call comes in; by default nothing.
   std::function<void(LegId, const LegState&, std::uint32_t shard)> on_incoming;
+  /// This shard gets no turn; nobody: all do.
+  static constexpr std::uint32_t kNobody = 0xFFFF'FFFF;
+  std::uint32_t stalled = kNobody;
+  std::map<std::uint64_t, std::uint32_t> home;  ///< shard of a leg that came in
 
  private:
   void hear(const call::Event& event, std::uint32_t shard) {
@@ -190,6 +201,7 @@ class Side {
     states[event.leg.value] = event.body.leg;
     if (event.body.leg.phase != LegPhase::kIncoming) return;
     last_incoming = event.leg;
+    home[event.leg.value] = shard;
     if (on_incoming) on_incoming(event.leg, event.body.leg, shard);
   }
 
@@ -206,8 +218,11 @@ class Side {
 /// Two engines and the line between them. `a` dials by trunk "b", whose gateway is engine `b`.
 class World {
  public:
-  explicit World(std::uint64_t seed = 1, std::uint32_t shards = 1, std::uint32_t legs_max = 200)
-      : network(seed), a(network, 1, shards, seed * 10, legs_max), b(network, 2, shards, seed * 20, legs_max) {
+  explicit World(std::uint64_t seed = 1, std::uint32_t shards = 1, std::uint32_t legs_max = 200,
+                 std::size_t crossings = 1024)
+      : network(seed),
+        a(network, 1, shards, seed * 10, legs_max, crossings),
+        b(network, 2, shards, seed * 20, legs_max, crossings) {
     a.trunk("b", {b.address()});
     b.trunk("a", {a.address()});
     run(10ms);
