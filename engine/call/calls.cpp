@@ -11,6 +11,13 @@ media::Prompt supervisory(media::Tone tone) {
   return media::tone_prompt(media::tone_spec(tone, media::national_plan("US")));
 }
 
+/// Legs that come in are counted from the second in which the shard began, with room for a million in each: a leg that
+/// a killed engine left in journal and recordings is then never taken for one of the next.
+std::uint64_t first_incoming(WallTime wall) {
+  const auto second = static_cast<std::uint64_t>(wall.time_since_epoch() / 1s);
+  return (second & 0xFFFF'FFFF) << 20;
+}
+
 RtpStats stats_of(const rtp::StreamStats& from) {
   return {.packets_in = from.packets_in,
           .packets_out = from.packets_out,
@@ -36,6 +43,7 @@ Calls::Calls(const CallsConfig& config, const CallsPorts& ports, TimePoint now, 
       tones_{supervisory(media::Tone::kRingback), supervisory(media::Tone::kBusy),
              supervisory(media::Tone::kCongestion)},
       tone_list_{&tones_[0], &tones_[1], &tones_[2]},
+      incoming_counter_(first_incoming(wall)),
       wall_at_(now),
       wall_(wall) {
   slot_.reserve(config.legs_max);

@@ -266,7 +266,7 @@ class Calls {
   std::vector<Handle> ended_;       // removed by flush_events(), so that no reference dies within a step
   std::array<media::Prompt, 3> tones_;
   std::array<const media::Prompt*, 3> tone_list_;
-  std::uint64_t incoming_counter_ = 0, bridge_counter_ = 0;
+  std::uint64_t incoming_counter_, bridge_counter_ = 0;
   std::uint32_t bridges_ = 0, recordings_ = 0;
   bool is_draining_ = false;
   bool has_brain_ = true;  // until the link says otherwise

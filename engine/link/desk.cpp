@@ -359,7 +359,7 @@ void Desk::add_recorded(const Recorded& recorded, WallTime now) {
   made.set_sha256(to_utf8(recorded.sha256));
   made.set_repaired(recorded.repaired);
   made.set_started_ms(recorded.started.time_since_epoch().count());
-  book_.add(event);
+  book_.add_recording(event);
 }
 
 wire::FromEngine Desk::stats(WallTime now) const {

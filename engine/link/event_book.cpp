@@ -54,6 +54,24 @@ void EventBook::add(wire::FromEngine& event) {
   if (!journal(event, bytes)) keep_live(event.sequence(), std::move(bytes));
 }
 
+void EventBook::add_recording(wire::FromEngine& event) {
+  const LegId leg{event.record_done().leg()};
+  wire::FromEngine before;
+  const auto kept = journal_.leg(leg);
+  // A state without Call-ID is only our note that the leg was asked for: control, which asked, knows that.
+  if (kept && before.mutable_leg()->ParseFromArray(kept->data(), static_cast<int>(kept->size())) &&
+      !before.leg().call_id().empty()) {
+    before.set_sequence(journal_.next_sequence());
+    before.set_wall_ms(event.wall_ms());
+    std::string bytes = before.SerializeAsString();
+    if (!journal_.add_event(before.sequence(), bytes)) {
+      ++unjournaled_;
+      keep_live(before.sequence(), std::move(bytes));
+    }
+  }
+  add(event);
+}
+
 // True when the event stands in the journal now.
 bool EventBook::journal(const wire::FromEngine& event, const std::string& bytes) {
   if (is_end(event) || event.has_record_done()) {

@@ -24,6 +24,9 @@ class EventBook {
   void end_orphans(WallTime now);
   /// Gives the event its sequence and keeps it.
   void add(wire::FromEngine& event);
+  /// A recording. Control may have died before it had committed any state of a leg that still lives, and that state is
+  /// in memory only: so the journal gets the leg's state first, and whoever acknowledges the recording has that too.
+  void add_recording(wire::FromEngine& event);
   /// The first kept event after `sequence`. The view lives until the next add() or acknowledge().
   std::optional<Journal::Event> after(std::uint64_t sequence) const;
   void acknowledge(std::uint64_t sequence);

@@ -61,6 +61,11 @@ class Journal {
   bool accepts_calls() const;
 
   bool is_living(LegId leg) const { return legs_.contains(leg.value); }
+  /// What put_leg() kept of it; nothing when it does not live. The view lives until the journal changes.
+  std::optional<std::string_view> leg(LegId leg) const {
+    const auto kept = legs_.find(leg.value);
+    return kept == legs_.end() ? std::nullopt : std::optional(payload(kept->second));
+  }
   /// Its end waits for acknowledgement.
   bool has_ended(LegId leg) const { return ended_.contains(leg.value); }
   std::size_t events() const { return events_.size(); }
