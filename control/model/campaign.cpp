@@ -91,9 +91,9 @@ Rules PacingBody::rules() {
       {.field = "abandon_cap", .about = "Abandoned / answered by a person.", .min = 0, .max = 1},
       {.field = "ring_time_s", .about = "Ring so long; 15 s at least (16 CFR 310.4(b)(4)).", .min = 15, .max = 120},
       {.field = "connect_time_max_ms",
-       .about = "A person waits so long for an agent, then hears the safe-harbour message.",
+       .about = "A person waits so long for an agent, then hears the safe-harbour message (16 CFR 310.4(b)(4)(ii)).",
        .min = 500,
-       .max = 10000},
+       .max = 2000},
       {.field = "calls_per_agent_max", .about = "Lines in flight per agent.", .min = 1, .max = 50}};
   return rules;
 }
