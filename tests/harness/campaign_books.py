@@ -47,6 +47,7 @@ class Verdicts:
             "attempts": counts["attempts"], "answered": counts["answered"],
             "people": counts["people"], "machines": counts["machines"],
             "messages_heard_in_full": {"people": counts["heard_people"], "machines": counts["heard_machines"]},
+            "messages_played_into_a_greeting": counts["played_into_greeting"],
             "opted_out": counts["opted_out"], "bridged": counts["bridged"],
             "people_served_share": self.share("served", "people"),
             "people_lost_by_the_detector_share": self.share("lost_by_detector", "people"),
@@ -154,10 +155,14 @@ class _Attempt:
 
     # what the person or machine heard
 
+    def played(self, message):
+        """Playings of it from the first word to the last."""
+        return [one for one in self.truth["heard"] if one["name"] == message and one["complete"]]
+
     def whole(self, message):
-        """Playings of it from the first word to the last; a machine counts those after its beep."""
-        return [one for one in self.truth["heard"] if one["name"] == message and one["complete"] and
-                (self.kind != "machine" or one["began_ms_after_beep"] >= -BEEP_TOLERANCE_MS)]
+        """Those that somebody could hear: a machine records from its beep on."""
+        return [one for one in self.played(message)
+                if self.kind != "machine" or one["began_ms_after_beep"] >= -BEEP_TOLERANCE_MS]
 
     def verdict_is_right(self):
         return self.call.get("verdict") in RIGHT[self.kind]
@@ -200,9 +205,9 @@ class _Attempt:
         self.same("opted out", outcome == "opted_out", "9" in truth["digits_sent"])
         self.same("harbour message", outcome == "abandoned", any(one["name"] == harbour for one in truth["heard"]))
         told = outcome in ("message_heard", "message_left")
-        if told and not self.whole(message):
+        if told and not (self.whole(message) if self.verdict_is_right() else self.played(message)):
             self.fault(f"message not heard in full: {truth['heard']}")
-        if self.whole(message) and not told and outcome not in ("opted_out", "message_cut"):
+        if self.played(message) and not told and outcome not in ("opted_out", "message_cut"):
             self.fault("message heard in full")
 
     def served(self, message, is_met):
@@ -211,6 +216,8 @@ class _Attempt:
             self.count("machines")
             if self.whole(message):
                 self.count("heard_machines")
+            elif self.played(message):
+                self.count("played_into_greeting")
         if self.kind != "person":
             return
         self.count("people")

@@ -55,7 +55,8 @@ class Demo:
     def __init__(self, arguments, seed):
         calls_max = BROADCAST["channels_max"] + PREDICTIVE["channels_max"] + arguments.agents + 20
         self.floor = Floor(agents=arguments.agents, build=arguments.build, seed=seed, calls_max=calls_max,
-                           carrier_options=PEOPLE, expect=[MESSAGE, HARBOUR], folder=arguments.keep)
+                           carrier_options=PEOPLE, expect=[MESSAGE, HARBOUR], folder=arguments.keep,
+                           voice_set="demo")
         self.seed = seed
         self.leads = {"broadcast": arguments.broadcast_leads, "predictive": arguments.predictive_leads}
 

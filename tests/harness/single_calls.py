@@ -141,7 +141,7 @@ def summary(seed, stack, books, leaked, seconds, bad_exits):
 def run_once(arguments, seed):
     started = time.monotonic()
     with Stack(build=arguments.build, seed=seed, carrier_options=CARRIER_OPTIONS, expect=[MESSAGE],
-               folder=arguments.keep) as stack:
+               folder=arguments.keep, voice_set="demo") as stack:
         stack.start()
         demo = Demo(stack)
         demo.prepare()

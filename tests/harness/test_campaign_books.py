@@ -128,6 +128,10 @@ class CampaignBooksTest(unittest.TestCase):
         scene = broadcast()
         scene.truths[3]["heard"][0]["began_ms_after_beep"] = -900
         self.assert_fault(scene, "message not heard in full")
+        for book in ("attempt", "call", "cdr"):  # taken for a person: the detector's fault, not that of the books
+            getattr(scene.books.rows[1], book)["verdict"] = "human"
+        self.assertEqual(scene.judge().faults, ["nothing counted: heard_machines"])
+        self.assertEqual(scene.judge().counts["played_into_greeting"], 1)
         scene = broadcast()
         scene.books.rows[2].attempt["outcome"] = "no_answer"
         self.assert_fault(scene, "not the outcome of such a call")
