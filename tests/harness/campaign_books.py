@@ -13,6 +13,7 @@ from recording import Recording
 TIME_TOLERANCE_MS = 1000      # our clock readings against the carrier's: both are late when the machine is
 RECORDING_TOLERANCE_MS = 1000
 MEETING_TOLERANCE_MS = 3000   # the person hears the agent, talks back, and the agent hears that: at most so much later
+KNOWN_AGAIN_MS = 1000         # the carrier knows a message again by so much of it
 SERVED_SHARE_MIN = 0.9
 ABANDON_CAP = 0.03
 
@@ -193,6 +194,12 @@ class _Attempt:
             self.verdicts.agent_audio_ms.append(began - answered - self.call["verdict_latency_ms"])
         return True
 
+    def left_as_it_began(self):
+        """The person hung up within the harbour message's first words: too little of it was heard to be known again."""
+        began = [moment(mark["at"]) for mark in self.call["marks"] if mark["mark"] == "safe_harbour"]
+        return bool(began) and self.truth["ended_by"] == "carrier" and \
+            moment(self.truth["ended_at"]) - began[0] < KNOWN_AGAIN_MS
+
     def outcome(self, message, harbour):
         """What we say came of it, against what was heard and done there."""
         truth, outcome = self.truth, self.attempt["outcome"]
@@ -203,7 +210,8 @@ class _Attempt:
         if self.kind in OUTCOMES and self.verdict_is_right() and outcome not in OUTCOMES[self.kind]:
             self.fault("not the outcome of such a call")
         self.same("opted out", outcome == "opted_out", "9" in truth["digits_sent"])
-        self.same("harbour message", outcome == "abandoned", any(one["name"] == harbour for one in truth["heard"]))
+        if not (outcome == "abandoned" and self.left_as_it_began()):
+            self.same("harbour message", outcome == "abandoned", any(one["name"] == harbour for one in truth["heard"]))
         told = outcome in ("message_heard", "message_left")
         if told and not (self.whole(message) if self.verdict_is_right() else self.played(message)):
             self.fault(f"message not heard in full: {truth['heard']}")

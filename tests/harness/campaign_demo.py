@@ -2,7 +2,6 @@
 
 import json
 import random
-import signal
 import sys
 import time
 
@@ -76,7 +75,7 @@ class Demo:
             "predictive": floor.put_campaign("predictive", "predictive", lists["predictive"], wrap_up_s=1,
                                              pacing={"ring_time_s": 15}, **common, **PREDICTIVE)}
         floor.seat_agents([self.campaigns["predictive"]])
-        print(f"page http://127.0.0.1:{floor.http_port}/  token {floor.rest.token}", flush=True)
+        print(f"page http://127.0.0.1:{floor.http_port}/  (an agent's: /agent)\ntoken {floor.rest.token}", flush=True)
 
     def start(self):
         for campaign in self.campaigns.values():
@@ -171,9 +170,6 @@ def run_once(arguments, seed):
 
 def run_on(arguments, seed):
     """Both campaigns with new leads as they are used up, until Ctrl-C or SIGTERM."""
-    def stop(*_):
-        raise KeyboardInterrupt
-    signal.signal(signal.SIGTERM, stop)
     demo = Demo(arguments, seed)
     with demo.floor as floor:
         demo.prepare()

@@ -5,11 +5,16 @@ with new leads until Ctrl-C. --once --calls N places N single calls instead, wit
 
 import argparse
 import random
+import signal
 import sys
 
 import campaign_demo
 import single_calls
 from process import ProcessError
+
+
+def stop(*_):
+    raise KeyboardInterrupt  # leaves every `with` and so ends what was started
 
 
 def main():
@@ -27,10 +32,13 @@ def main():
         parser.error("--calls goes with --once")
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1, 10 ** 6)
     print(f"seed {seed}", flush=True)
+    signal.signal(signal.SIGTERM, stop)
     try:
         if arguments.calls is not None:
             return single_calls.run_once(arguments, seed)
         return (campaign_demo.run_once if arguments.once else campaign_demo.run_on)(arguments, seed)
+    except KeyboardInterrupt:
+        return 130
     except ProcessError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2

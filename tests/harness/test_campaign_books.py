@@ -34,7 +34,7 @@ class Scene:
         answered = at(2) if status == 200 else None
         call = {"id": f"call_{n}", "to": f"+1{n}", "state": "ended", "sip_call_id": f"c{n}", "sip_status": status,
                 "answered_at": answered, "ended_at": at(12), "talk_ms": 10000 if answered else 0,
-                "ended_by": "plan", "digits": digits, "verdict": verdict, "verdict_latency_ms": 2000}
+                "ended_by": "plan", "digits": digits, "verdict": verdict, "verdict_latency_ms": 2000, "marks": []}
         cdr = {**call, "call": call["id"], "verdict": verdict or ""}
         attempt = {"id": f"att_{n}", "lead": f"lead_{n}", "number": f"+1{n}", "state": "settled", "outcome": outcome,
                    "answered_at": answered, "ended_at": at(12), "verdict": verdict, "agent": agent, "call": call["id"]}
@@ -184,6 +184,16 @@ class CampaignBooksTest(unittest.TestCase):
         self.assertEqual(scene.judge().faults, [])
         scene.add("person", "abandoned", heard=["harbour"])
         self.assert_fault(scene, "3 of 64 people abandoned")
+
+    def test_a_harbour_message_that_nobody_stayed_for_need_not_be_heard(self):
+        scene = predictive()
+        row, line = scene.add("person", "abandoned")
+        self.assert_fault(scene, "harbour message")
+        line["ended_by"], row.call["ended_by"], row.cdr["ended_by"] = "carrier", "peer", "peer"
+        row.call["marks"] = [{"mark": "person", "at": at(4)}, {"mark": "safe_harbour", "at": at(11.5)}]
+        self.assertEqual([fault for fault in scene.judge().faults if "harbour" in fault], [])
+        row.call["marks"][1]["at"] = at(9)
+        self.assert_fault(scene, "harbour message")
 
     def test_nothing_counted_is_a_fault(self):
         scene = Scene("predictive")
