@@ -194,11 +194,19 @@ class _Attempt:
             self.verdicts.agent_audio_ms.append(began - answered - self.call["verdict_latency_ms"])
         return True
 
-    def left_as_it_began(self):
-        """The person hung up within the harbour message's first words: too little of it was heard to be known again."""
+    def heard_any(self, message):
+        return any(one["name"] == message for one in self.truth["heard"])
+
+    def harbour_message(self, outcome, is_heard):
+        """Who is abandoned hears it, unless gone within its first words, too few to be known again. Who hears it may
+        still opt out, or get an agent whose bridge crossed it; nobody hears it whom the engine did not tell of."""
         began = [moment(mark["at"]) for mark in self.call["marks"] if mark["mark"] == "safe_harbour"]
-        return bool(began) and self.truth["ended_by"] == "carrier" and \
-            moment(self.truth["ended_at"]) - began[0] < KNOWN_AGAIN_MS
+        if outcome == "abandoned" and not is_heard:
+            stayed = not began or moment(self.truth["ended_at"]) - began[0] >= KNOWN_AGAIN_MS
+            if stayed or self.truth["ended_by"] != "carrier":
+                self.fault("abandoned without hearing the harbour message")
+        if is_heard and (not began or outcome not in ("abandoned", "opted_out", "connected")):
+            self.fault("heard the harbour message")
 
     def outcome(self, message, harbour):
         """What we say came of it, against what was heard and done there."""
@@ -210,15 +218,14 @@ class _Attempt:
         if self.kind in OUTCOMES and self.verdict_is_right() and outcome not in OUTCOMES[self.kind]:
             self.fault("not the outcome of such a call")
         self.same("opted out", outcome == "opted_out", "9" in truth["digits_sent"])
-        if not (outcome == "abandoned" and self.left_as_it_began()):
-            self.same("harbour message", outcome == "abandoned", any(one["name"] == harbour for one in truth["heard"]))
+        self.harbour_message(outcome, self.heard_any(harbour))
         told = outcome in ("message_heard", "message_left")
         if told and not (self.whole(message) if self.verdict_is_right() else self.played(message)):
             self.fault(f"message not heard in full: {truth['heard']}")
         if self.played(message) and not told and outcome not in ("opted_out", "message_cut"):
             self.fault("message heard in full")
 
-    def served(self, message, is_met):
+    def served(self, message, harbour, is_met):
         """Counts people, machines, and what they got."""
         if self.kind == "machine":
             self.count("machines")
@@ -231,7 +238,7 @@ class _Attempt:
         self.count("people")
         outcome, is_heard = self.attempt["outcome"], bool(self.whole(message))
         for name, holds in (("heard_people", is_heard), ("opted_out", outcome == "opted_out"),
-                            ("abandoned", outcome == "abandoned")):
+                            ("abandoned", outcome == "abandoned" or self.heard_any(harbour))):
             if holds:
                 self.count(name)
         if is_met or is_heard or outcome == "opted_out":
@@ -265,7 +272,7 @@ def judge(books, truths, phones, fetch, message=None, harbour=None):
             verdicts.counts["answered"] += 1
             one.detector()
             is_met = one.meeting()
-            one.served(message, is_met)
+            one.served(message, harbour, is_met)
         one.outcome(message, harbour)
     _leads(books, verdicts)
     _bounds(books.campaign["mode"], verdicts)

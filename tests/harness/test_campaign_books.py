@@ -54,6 +54,11 @@ class Scene:
         self.truths[0]["badges_heard"].append({"hz": 2640, "from": at(4.4), "until": at(11)})
         return row, line
 
+    def add_abandoned(self, outcome="abandoned"):
+        row, line = self.add("person", outcome, heard=["harbour"], digits="9" if outcome == "opted_out" else "")
+        row.call["marks"] = [{"mark": "person", "at": at(4)}, {"mark": "safe_harbour", "at": at(6)}]
+        return row, line
+
     def judge(self):
         self.books.join(self.truths)
         return judge(self.books, self.truths, PHONES, lambda _: self.content, "parcel", "harbour")
@@ -137,7 +142,10 @@ class CampaignBooksTest(unittest.TestCase):
         self.assert_fault(scene, "not the outcome of such a call")
         scene = broadcast()
         scene.add("person", "message_heard", heard=["parcel", "harbour"])
-        self.assert_fault(scene, "harbour message")
+        self.assert_fault(scene, "heard the harbour message")
+        scene = predictive()
+        scene.add_abandoned()[0].call["marks"].pop()
+        self.assert_fault(scene, "heard the harbour message")
 
     def test_a_bridge_is_judged_at_both_ends(self):
         scene = predictive()
@@ -179,21 +187,21 @@ class CampaignBooksTest(unittest.TestCase):
         scene = predictive()
         for _ in range(60):
             scene.add_meeting()
-        for _ in range(2):
-            scene.add("person", "abandoned", heard=["harbour"])
+        for outcome in ("abandoned", "opted_out"):
+            scene.add_abandoned(outcome)
         self.assertEqual(scene.judge().faults, [])
-        scene.add("person", "abandoned", heard=["harbour"])
+        scene.add_abandoned()
         self.assert_fault(scene, "3 of 64 people abandoned")
 
     def test_a_harbour_message_that_nobody_stayed_for_need_not_be_heard(self):
         scene = predictive()
         row, line = scene.add("person", "abandoned")
-        self.assert_fault(scene, "harbour message")
+        self.assert_fault(scene, "without hearing the harbour message")
         line["ended_by"], row.call["ended_by"], row.cdr["ended_by"] = "carrier", "peer", "peer"
         row.call["marks"] = [{"mark": "person", "at": at(4)}, {"mark": "safe_harbour", "at": at(11.5)}]
         self.assertEqual([fault for fault in scene.judge().faults if "harbour" in fault], [])
         row.call["marks"][1]["at"] = at(9)
-        self.assert_fault(scene, "harbour message")
+        self.assert_fault(scene, "without hearing the harbour message")
 
     def test_nothing_counted_is_a_fault(self):
         scene = Scene("predictive")
