@@ -1,255 +1,118 @@
-// The manager's page: lists in, campaigns started and paused, and what they do.
-'use strict';
+// The manager's page: sign-in, tabs, the event stream handed to each part, stop-all.
 
-const kept = 300;  // seconds of live figures in the charts
-const desk = {campaigns: [], lists: [], chosen: null, live: {}, history: {}};
+import * as api from './api.js';
+import {calmly, ask, find, link, make, myZone, say} from './page.js';
+import {changed, load, note, state, watch} from './state.js';
+import * as agents from './agents.js';
+import * as calls from './calls.js';
+import * as campaigns from './campaigns.js';
+import * as form from './campaign_form.js';
+import * as doNotCall from './do_not_call.js';
+import * as lists from './lists.js';
+import * as live from './live.js';
+import * as setup from './setup.js';
 
-// ---------------------------------------------------------------- campaigns
+const pages = ['campaigns', 'new', 'lists', 'agents', 'calls', 'setup'];
+let stream = null;
 
-const actions = {
-  stopped: [['Start', 'start', 'main']],
-  running: [['Pause', 'pause'], ['Stop', 'stop']],
-  paused: [['Start', 'start', 'main'], ['Stop', 'stop']],
-  finished: [['Start', 'start']],
-};
-
-async function act(campaign, action, body) {
-  say('campaigns_say', '');
-  try {
-    await api.call('POST', `/campaigns/${campaign.id}/actions/${action}`, body || {});
-    say('campaigns_say', `${campaign.name}: ${action} done.`);
-  } catch (error) {
-    say('campaigns_say', `${campaign.name}: ${error.message}`, true);
+function showTab() {
+  const wanted = location.hash.slice(1), tab = pages.includes(wanted) ? wanted : 'campaigns';
+  for (const part of document.querySelectorAll('[data-tab]')) part.hidden = part.dataset.tab !== tab;
+  for (const each of document.querySelectorAll('#tabs a')) {
+    if (each.hash === '#' + tab) each.setAttribute('aria-current', 'page');
+    else each.removeAttribute('aria-current');
   }
-  await loadCampaigns();
+  state.tab = tab;
+  calls.show();
+  if (tab === 'campaigns') changed('live');  // charts know their width once they are seen
 }
 
-function testCall(campaign) {
-  const to = prompt('Call which number with this campaign’s plan? (E.164)', '+');
-  if (to && to.length > 1) act(campaign, 'test_call', {to});
-}
-
-function row(campaign) {
-  const live = desk.live[campaign.id] || {};
-  const buttons = [...(actions[campaign.state] || []), ['Copy', 'copy']].map(([label, action, kind]) =>
-    make('button', {class: kind || '', type: 'button', onclick: event => { event.stopPropagation(); act(campaign, action); }}, label));
-  buttons.push(make('button', {type: 'button', onclick: event => { event.stopPropagation(); testCall(campaign); }}, 'Test call'));
-  return make('tr', {class: campaign.id === desk.chosen ? 'chosen' : '', onclick: () => choose(campaign.id), style: 'cursor:pointer'},
-    make('td', {}, campaign.name), make('td', {}, campaign.mode),
-    make('td', {}, make('span', {class: 'state ' + campaign.state}, campaign.state)),
-    make('td', {class: 'number'}, live.leads ?? ''), make('td', {class: 'number'}, live.done ?? ''),
-    make('td', {class: 'number'}, live.attempts ?? ''),
-    make('td', {class: 'number'}, live.leads === undefined ? '' : percent(live.abandoned_rate_day)),
-    make('td', {}, ...buttons.flatMap(button => [button, ' '])));
-}
-
-function showCampaigns() {
-  find('campaigns').replaceChildren(...desk.campaigns.map(row));
-  if (!desk.campaigns.length) find('campaigns').append(make('tr', {}, make('td', {colSpan: 8, class: 'hint'}, 'No campaign yet: upload a list and create one below.')));
-}
-
-async function loadCampaigns() {
-  desk.campaigns = await api.all('/campaigns');
-  await Promise.all(desk.campaigns.slice(0, 50).map(async campaign => {
-    try { note(await api.call('GET', `/campaigns/${campaign.id}/live`), campaign.id); } catch (error) { /* shown at the next event */ }
+// What a newcomer still lacks, in the order in which it is needed.
+function showSteps() {
+  const steps = [
+    ['trunks', '#setup', 'Add a trunk', 'the carrier that takes the calls'],
+    ['prompts', '#setup', 'Upload a message', 'what a broadcast plays, or people hear when no agent is free'],
+    ['lists', '#lists', 'Upload a list', 'a CSV file of people'],
+    ['campaigns', '#new', 'Create a campaign', 'message, list, trunk, hours'],
+    ['agents', '#agents', 'Add agents', 'only for progressive and predictive campaigns']];
+  const isNew = steps.slice(0, 4).some(([kind]) => state.loaded.has(kind) && !state[kind].length);
+  find('first_steps').hidden = !isNew;
+  if (!isNew) return;
+  const next = steps.find(([kind]) => !state[kind].length);
+  find('steps').replaceChildren(...steps.map(step => {
+    const [kind, hash, text, why] = step;
+    return make('li', {class: state[kind].length ? 'done' : step === next ? 'next' : ''}, link(hash, text), ' ', make('span', {class: 'hint'}, why));
   }));
-  if (!desk.chosen && desk.campaigns.length) desk.chosen = desk.campaigns[0].id;
-  showCampaigns();
-  showLive();
 }
 
-function choose(id) {
-  desk.chosen = id;
-  showCampaigns();
-  showLive();
-}
+// Many may change in one moment: one look a second is enough.
+const refresh = Object.fromEntries(['agents', 'campaigns', 'lists', 'endpoints', 'trunks'].map(kind => [kind, calmly(() => load(kind).catch(told))]));
+function told(error) { say('desk_say', error.message, true); }
 
-// ---------------------------------------------------------------- live figures
-
-function note(live, id) {
-  desk.live[id] = live;
-  const history = desk.history[id] = desk.history[id] || [];
-  history.push(live);
-  if (history.length > kept) history.shift();
-  const campaign = desk.campaigns.find(each => each.id === id);
-  if (campaign && live.state) campaign.state = live.state;
-}
-
-function tile(value, text, isBad) { return make('div', {class: 'tile' + (isBad ? ' bad' : '')}, make('b', {}, value), make('span', {}, text)); }
-
-function showLive() {
-  const campaign = desk.campaigns.find(each => each.id === desk.chosen);
-  const live = desk.live[desk.chosen];
-  find('live').hidden = !campaign || !live;
-  if (!campaign || !live) return;
-  const cap = (campaign.pacing && campaign.pacing.abandon_cap) || 0.03;
-  const agents = live.agents || {};
-  find('live_name').textContent = campaign.name;
-  find('live_progress').value = live.leads ? live.done / live.leads : 0;
-  say('live_text', live.text || '');
-  find('tiles').replaceChildren(
-    tile(`${live.done} / ${live.leads}`, 'leads done'), tile(live.in_flight, 'calls in flight'), tile(live.waiting, 'people waiting'),
-    tile(`${agents.idle || 0} / ${agents.busy || 0}`, 'agents free / busy'), tile(live.answered_by_person, 'people reached'),
-    tile(live.connected, 'talked to an agent'), tile(percent(live.abandoned_rate_day), 'abandoned today', live.abandoned_rate_day > cap),
-    tile(live.attempts, 'attempts'));
-  const history = desk.history[desk.chosen];
-  const of = pick => history.map(each => pick(each) || 0);
-  chart(find('chart_channels'), [
-    {name: 'in flight', colour: 'var(--blue)', values: of(each => each.in_flight)},
-    {name: 'agents busy', colour: 'var(--green)', values: of(each => each.agents && each.agents.busy)},
-    {name: 'waiting', colour: 'var(--red)', values: of(each => each.waiting)}]);
-  chart(find('chart_pacing'), [
-    {name: 'placed', colour: 'var(--blue)', values: of(each => each.pacing && each.pacing.calls)},
-    {name: 'free expected', colour: 'var(--green)', values: of(each => Math.max(0, (each.pacing && each.pacing.free_expected) || 0))}]);
-  chart(find('chart_abandoned'), [
-    {name: 'abandoned', colour: 'var(--red)', values: of(each => 100 * each.abandoned_rate_day)},
-    {name: 'cap', colour: 'var(--amber)', values: of(() => 100 * cap)}], '%');
-  const outcomes = Object.entries(live.outcomes || {}).filter(each => each[1] > 0).sort((a, b) => b[1] - a[1]);
-  const most = Math.max(1, ...outcomes.map(each => each[1]));
-  find('outcomes').replaceChildren(...outcomes.map(([name, count]) => make('div', {class: 'bar'},
-    make('span', {}, name.replaceAll('_', ' ')), make('i', {style: `width:${100 * count / most}%`}), make('span', {}, count))));
-}
-
-// ---------------------------------------------------------------- lists
-
-async function loadChoices() {
-  const option = each => make('option', {value: each.id}, each.name);
-  const none = () => make('option', {value: ''}, 'none');
-  const [lists, trunks, prompts] = await Promise.all([api.all('/lists'), api.all('/trunks'), api.all('/prompts')]);
-  desk.lists = lists;
-  find('list_names').replaceChildren(...lists.map(each => make('option', {value: each.name})));
-  find('c_list').replaceChildren(...lists.map(option));
-  find('c_trunk').replaceChildren(...trunks.map(option));
-  find('c_prompt').replaceChildren(none(), ...prompts.map(option));
-  find('c_harbour').replaceChildren(none(), ...prompts.map(option));
-}
-
-async function showHeader() {
-  const file = find('list_file').files[0];
-  if (!file) return;
-  const line = (await file.slice(0, 4096).text()).replace(/^\uFEFF/, '').split(/\r?\n/)[0];
-  const delimiter = [',', ';', '\t', '|'].sort((a, b) => line.split(b).length - line.split(a).length)[0];
-  const names = line.split(delimiter).map(each => each.replace(/^"|"$/g, '').trim()).filter(Boolean);
-  find('map_phone').replaceChildren(make('option', {value: ''}, 'found by its name'), ...names.map(each => make('option', {value: each}, each)));
-}
-
-async function runImport(isDryRun) {
-  const form = find('import_form');
-  if (!form.reportValidity()) return;
-  say('import_say', 'Uploading …');
-  find('import_errors').replaceChildren();
-  try {
-    const name = find('list_name').value.trim(), region = find('list_region').value;
-    let list = desk.lists.find(each => each.name === name);
-    if (!list) list = await api.call('POST', '/lists', {name, region, time_zone: find('list_zone').value || undefined});
-    const query = new URLSearchParams({list: list.id, region});
-    if (isDryRun) query.set('dry_run', 'true');
-    if (find('map_phone').value) query.set('mapping.phone', find('map_phone').value);
-    let job = await api.call('POST', '/imports?' + query, find('list_file').files[0], 'text/csv');
-    find('import_progress').hidden = false;
-    while (job.state === 'queued' || job.state === 'running') {
-      await new Promise(resolve => setTimeout(resolve, 500));
-      job = await api.call('GET', '/imports/' + job.id);
-      find('import_progress').value = job.bytes ? job.bytes_read / job.bytes : 0;
-      say('import_say', `${job.rows} rows read …`);
-    }
-    const verb = isDryRun ? 'would be added' : 'added';
-    say('import_say', job.state === 'done'
-      ? `${job.rows} rows: ${job.created} ${verb}, ${job.duplicates} duplicates, ${job.errors} with errors.`
-      : `The import ${job.state}: ${job.error || ''}`, job.state !== 'done');
-    if (job.errors) await showErrors(job);
-  } catch (error) {
-    say('import_say', error.message, true);
-  }
-  find('import_progress').hidden = true;
-  await loadChoices();
-}
-
-async function showErrors(job) {
-  const lines = (await api.call('GET', `/imports/${job.id}/errors`)).trim().split('\n').slice(1, 21);
-  find('import_errors').replaceChildren(make('table', {}, make('thead', {}, make('tr', {}, make('th', {}, 'line, column, code, reason'))),
-    make('tbody', {}, ...lines.map(line => make('tr', {}, make('td', {}, line))))));
-}
-
-// ---------------------------------------------------------------- new campaign, messages, agents
-
-async function createCampaign(event) {
-  event.preventDefault();
-  const body = {name: find('c_name').value, mode: find('c_mode').value, lists: [find('c_list').value], trunks: [find('c_trunk').value],
-    from: find('c_from').value, on_machine: find('c_machine').value, channels_max: Number(find('c_channels').value),
-    calls_per_second_max: Number(find('c_cps').value)};
-  if (find('c_prompt').value) body.prompt = find('c_prompt').value;
-  if (find('c_harbour').value) body.safe_harbour_prompt = find('c_harbour').value;
-  try {
-    const campaign = await api.call('POST', '/campaigns', body);
-    desk.chosen = campaign.id;
-    say('campaign_say', `${campaign.name} is ready to start.`);
-    await loadCampaigns();
-  } catch (error) {
-    say('campaign_say', error.message, true);
-  }
-}
-
-async function uploadPrompt(event) {
-  event.preventDefault();
-  const file = find('prompt_file').files[0];
-  try {
-    const made = await api.call('POST', '/prompts?name=' + encodeURIComponent(file.name), file, 'audio/wav');
-    say('campaign_say', `Message ${made.name} uploaded.`);
-    await loadChoices();
-  } catch (error) {
-    say('campaign_say', error.message, true);
-  }
-}
-
-async function loadAgents() {
-  const agents = await api.all('/agents');
-  const nameOf = id => (desk.campaigns.find(each => each.id === id) || {name: id}).name;
-  find('agents').replaceChildren(...agents.map(agent => make('tr', {}, make('td', {}, agent.name),
-    make('td', {}, make('span', {class: 'state ' + agent.status}, agent.status.replace('_', ' '))),
-    make('td', {}, agent.since ? new Date(agent.since).toLocaleTimeString() : ''),
-    make('td', {}, (agent.campaigns || []).map(nameOf).join(', ')))));
-}
-
-// ---------------------------------------------------------------- start
-
-let agentsDue = false;
 function onEvent(type, event) {
   const data = event.data || event;
   if (type === 'campaign.live') {
-    note(data, data.campaign);
-    showCampaigns();
-    if (data.campaign === desk.chosen) showLive();
-  } else if (type === 'campaign.state_changed') {
-    loadCampaigns();
-  } else if (type === 'agent.status_changed' && !agentsDue) {
-    agentsDue = true;  // many may change in one moment: one look a second is enough
-    setTimeout(() => { agentsDue = false; loadAgents(); }, 1000);
-  }
+    note(data, data.campaign, event.time);
+    changed('live');
+  } else if (type === 'campaign.state_changed') refresh.campaigns();
+  else if (type === 'agent.status_changed') refresh.agents();
+  else if (type === 'import.progress') lists.onProgress(data);
+  calls.onEvent(type);
+  campaigns.onEvent(type, data);
 }
 
-async function open() {
+function leave(why) {
+  if (stream) stream.abort();
+  stream = null;
+  api.setToken('');
+  find('sign_in').hidden = false;
+  find('desk').hidden = find('tabs').hidden = find('stop_all').hidden = find('sign_out').hidden = true;
+  say('connection', '');
+  say('sign_in_say', why || '', Boolean(why));
+  find('token').value = '';
+}
+
+async function enter() {
+  say('sign_in_say', '');
   try {
-    await loadCampaigns();
-    await Promise.all([loadChoices(), loadAgents()]);
+    await api.get('/campaigns?limit=1');  // one question shows whether the token is taken
+    await load('campaigns', 'lists', 'trunks', 'prompts', 'agents', 'endpoints');
   } catch (error) {
-    say('sign_in_say', error.message, true);
+    find('sign_in').hidden = false;
+    if (error.status !== 401) say('sign_in_say', error.message, true);
     return;
   }
   find('sign_in').hidden = true;
-  find('desk').hidden = find('stop_all').hidden = false;
-  api.events(onEvent, isOn => { find('connection').textContent = isOn ? 'live' : 'connection lost, trying again'; });
+  find('desk').hidden = find('tabs').hidden = find('stop_all').hidden = find('sign_out').hidden = false;
+  showTab();
+  stream = new AbortController();
+  let wasOff = false;
+  api.events(onEvent, isOn => {
+    say('connection', isOn ? 'live' : 'not connected, trying again', !isOn);
+    if (isOn && wasOff) load('campaigns', 'lists', 'agents').catch(told);
+    wasOff = !isOn;
+  }, stream.signal);
 }
 
-find('sign_in_form').addEventListener('submit', event => { event.preventDefault(); api.setToken(find('token').value.trim()); open(); });
-find('import_form').addEventListener('submit', event => { event.preventDefault(); runImport(false); });
-find('import_try').addEventListener('click', () => runImport(true));
-find('list_file').addEventListener('change', showHeader);
-find('campaign_form').addEventListener('submit', createCampaign);
-find('prompt_form').addEventListener('submit', uploadPrompt);
-find('stop_all').addEventListener('click', async () => {
-  if (!confirm('Pause every campaign now?')) return;
-  try { await api.call('POST', '/actions/stop_all', {hang_up: true}); } catch (error) { say('campaigns_say', error.message, true); }
-  await loadCampaigns();
-});
-if (api.token()) open();
+async function stopAll() {
+  if (!await ask('Pause every campaign now? Calls that ring are hung up; people who talk go on talking.', 'Stop all dialing', null, 'danger')) return;
+  try {
+    const {paused} = await api.post('/actions/stop_all', {hang_up: true});
+    say('desk_say', paused === 1 ? 'One campaign was paused.' : `${paused} campaigns were paused.`);
+  } catch (error) {
+    told(error);
+  }
+  await load('campaigns').catch(told);
+}
+
+api.whenRefused(() => leave('This token is not known, or no longer. Sign in again.'));
+for (const each of document.querySelectorAll('.zone')) each.textContent = myZone();
+find('zones').replaceChildren(...(Intl.supportedValuesOf ? Intl.supportedValuesOf('timeZone') : []).map(value => make('option', {value})));
+for (const part of [agents, calls, campaigns, form, doNotCall, lists, live, setup]) part.start();
+watch(['campaigns', 'lists', 'trunks', 'prompts', 'agents'], showSteps);
+window.addEventListener('hashchange', () => { showTab(); say('desk_say', ''); });
+find('sign_in_form').addEventListener('submit', event => { event.preventDefault(); api.setToken(find('token').value.trim()); enter(); });
+find('sign_out').addEventListener('click', () => leave());
+find('stop_all').addEventListener('click', stopAll);
+if (api.token()) enter();
+else find('sign_in').hidden = false;

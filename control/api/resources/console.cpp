@@ -13,10 +13,12 @@ Reply page(const std::string& path) {
   Response response{.body = std::string(file->body)};
   response.set("Content-Type", file->content_type);
   response.set("Content-Security-Policy",
-               "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; "
+               "default-src 'self'; media-src blob:; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
                "form-action 'self'");
   response.set("Referrer-Policy", "no-referrer");
   response.set("X-Frame-Options", "DENY");
+  response.set("X-Content-Type-Options", "nosniff");
+  response.set("Cache-Control", "no-cache");  // the pages and the API they speak to are of one version
   return response;
 }
 
