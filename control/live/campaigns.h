@@ -101,6 +101,7 @@ class Campaigns {
     std::uint64_t attempts = 0, people = 0, connected = 0, abandoned = 0;
     std::map<std::string, std::uint64_t> outcomes;
     std::optional<CampaignStatus> published = {};  ///< state of the last figure
+    bool published_calls = false;                  ///< it showed calls: another must say that they are over
   };
   struct Flight {
     Attempt body;

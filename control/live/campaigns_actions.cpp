@@ -317,12 +317,14 @@ void Campaigns::publish_live() {
   last_live_ = now;
   bool has_news = false;
   for (auto& [id, run] : runs_) {
-    const bool shown = run.body.state == CampaignStatus::kRunning || run.published != run.body.state ||
-                       std::any_of(flights_.begin(), flights_.end(),
-                                   [&](const auto& flight) { return flight.second.campaign == run.number; });
+    const bool has_calls = std::any_of(flights_.begin(), flights_.end(),
+                                       [&](const auto& flight) { return flight.second.campaign == run.number; });
+    const bool shown = run.body.state == CampaignStatus::kRunning || run.published != run.body.state || has_calls ||
+                       run.published_calls;
     if (!shown) continue;
     has_news = true;
     run.published = run.body.state;
+    run.published_calls = has_calls;
     parts_.hub.put_figure(id, {.project = run.project, .type = "campaign.live", .data = json::text(live_of(run))});
   }
   if (has_news) parts_.hub.notify();

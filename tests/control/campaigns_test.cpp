@@ -229,5 +229,23 @@ TEST_F(Broadcast, TheLiveStateIsAFigureForFollowers) {
   EXPECT_EQ(response.stream->next(), "");  // nothing new: nothing said
 }
 
+// A page that follows a paused campaign would show its last calls for ever.
+TEST_F(Broadcast, TheLastFigureOfAPausedCampaignShowsNoCalls) {
+  const auto list = fill(2);
+  const auto id = campaign(list, "broadcast", R"(,"channels_max":1)");
+  act(id, "start");
+  for (int i = 0; i < 4; ++i) step();
+  const auto calls = new_calls();
+  ASSERT_EQ(calls.size(), 1u);
+  act(id, "pause");
+  step(1s);
+  const auto response = control->send("GET", "/v1/events");
+  (void)response.stream->next();
+  end(calls[0].leg(), 486, 17);
+  for (int i = 0; i < 8; ++i) step();
+  const auto text = response.stream->next();
+  EXPECT_NE(text.find("\"calls\":0"), std::string::npos) << text;
+}
+
 }  // namespace
 }  // namespace carillon::control
