@@ -133,7 +133,12 @@ int main(int argc, char** argv) {
   CLI::App app("Carillon's management plane");
   std::string file;
   app.add_option("--config", file, "configuration file (TOML)")->required();
-  CLI11_PARSE(app, argc, argv);
+  app.set_version_flag("--version", CARILLON_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   spdlog::set_default_logger(spdlog::stderr_color_mt("control"));
   std::ifstream in(file);
   if (!in) {

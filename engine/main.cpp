@@ -15,7 +15,12 @@ int main(int argc, char** argv) {
   CLI::App app{"Carillon's media engine: SIP, RTP, prompts, recordings, detection"};
   std::string path;
   app.add_option("--config", path, "configuration file (TOML)")->required()->check(CLI::ExistingFile);
-  CLI11_PARSE(app, argc, argv);
+  app.set_version_flag("--version", CARILLON_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   spdlog::set_default_logger(spdlog::stderr_color_mt("engine"));
 
   // before any thread starts, so that only sigwait() sees them

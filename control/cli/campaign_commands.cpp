@@ -21,11 +21,18 @@ std::string campaign_id(Client& client, const std::string& name) {
   return escaped(by_name(client, "/v1/campaigns", "camp_", name));
 }
 
-std::string list_id(Client& client, const ImportOptions& options) {
-  if (!options.creates) return by_name(client, "/v1/lists", "list_", options.list);
+struct ListOfLeads {
+  std::string id;
+  bool is_new = false;
+};
+
+ListOfLeads list_of(Client& client, const ImportOptions& options) {
+  if (!options.creates) return {by_name(client, "/v1/lists", "list_", options.list)};
+  for (const auto& item : client.all("/v1/lists"))
+    if (text_of(item, "name") == options.list) return {text_of(item, "id")};
   bj::object body{{"name", options.list}};
   if (!options.region.empty()) body["region"] = options.region;
-  return text_of(client.post("/v1/lists", body, new_key()), "id");
+  return {text_of(client.post("/v1/lists", body, new_key()), "id"), true};
 }
 
 std::string query_of(const ImportOptions& options, const std::string& list) {
@@ -80,18 +87,19 @@ void lists(Client& client) {
 
 void import_leads(Client& client, const ImportOptions& options) {
   const auto bytes = read_file(options.file);
-  const auto list = list_id(client, options);
-  const auto queued = client.upload("/v1/imports" + query_of(options, list), bytes, "text/csv");
+  const auto list = list_of(client, options);
+  const auto queued = client.upload("/v1/imports" + query_of(options, list.id), bytes, "text/csv");
   const auto id = text_of(queued, "id");
   const auto job = follow(client, id);
+  if (list.is_new && options.dry_run) client.remove("/v1/lists/" + escaped(list.id));  // a dry run leaves nothing
   fmt::print("{}  {}  rows {}  created {}  updated {}  duplicates {}  errors {}\n", id, text_of(job, "state"),
              text_of(job, "rows"), text_of(job, "created"), text_of(job, "updated"), text_of(job, "duplicates"),
              text_of(job, "errors"));
   if (text_of(job, "errors") != "0") print_faults(client.text("/v1/imports/" + escaped(id) + "/errors"));
   if (text_of(job, "state") != "done")
     throw Failure(Exit::kRefused, fmt::format("import {}: {}", text_of(job, "state"), text_of(job, "error")));
-  if (text_of(job, "rows") == text_of(job, "errors") && text_of(job, "rows") != "0")
-    throw Failure(Exit::kRefused, "no row was good");
+  if (text_of(job, "rows") == text_of(job, "errors"))
+    throw Failure(Exit::kRefused, text_of(job, "rows") == "0" ? "the file has no row" : "no row was good");
 }
 
 void campaigns(Client& client) {

@@ -103,6 +103,8 @@ bj::value Client::get(const std::string& path) {
 
 std::string Client::text(const std::string& path) { return good(request("GET", path, {}, {})).body; }
 
+void Client::remove(const std::string& path) { good(request("DELETE", path, {}, {})); }
+
 bj::value Client::post(const std::string& path, const bj::value& body, const std::string& key) {
   std::vector<std::string> headers{"Content-Type: application/json"};
   if (!key.empty()) headers.push_back("Idempotency-Key: " + key);

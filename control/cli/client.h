@@ -31,6 +31,7 @@ class Client {
   boost::json::value post(const std::string& path, const boost::json::value& body, const std::string& key = {});
   /// A file as the body. On 409 returns null: it is there already.
   boost::json::value upload(const std::string& path, const std::string& bytes, const std::string& type);
+  void remove(const std::string& path);
   std::string text(const std::string& path);
   /// Every item of a paged list.
   boost::json::array all(const std::string& path);

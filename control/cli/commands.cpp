@@ -41,7 +41,9 @@ void calls(Client& client, const std::string& state) {
 }
 
 void call(Client& client, const std::string& id) {
-  fmt::print("{}\n", bj::serialize(client.get("/v1/calls/" + escaped(id))));
+  const auto shown = client.get("/v1/calls/" + escaped(id));
+  for (const auto& [name, value] : shown.as_object())
+    fmt::print("{:<22} {}\n", std::string(name), text_of(shown, std::string(name)));
 }
 
 std::string import_prompt(Client& client, const std::string& file, std::string name) {

@@ -27,6 +27,7 @@ std::string token_from(const std::string& file) {
 int run(int argc, char** argv) {
   CLI::App app("Carillon's command line. Exit: 0 done, 1 refused, 2 usage, 3 not reachable, 4 server failing");
   app.require_subcommand(1);
+  app.set_version_flag("--version", CARILLON_VERSION);
   std::string url = "http://127.0.0.1:8080", token_file, ca_file;
   bool trust_any = false;
   app.add_option("--url", url, "where carillon-control serves")->envname("CARILLON_URL");
@@ -93,7 +94,7 @@ int run(int argc, char** argv) {
       add(list, "import", "imports leads from a CSV file", [&](Client& client) { import_leads(client, to_import); });
   leads->add_option("file", to_import.file)->required();
   leads->add_option("--list", to_import.list, "id or name")->required();
-  leads->add_flag("--create", to_import.creates, "makes the list first");
+  leads->add_flag("--create", to_import.creates, "makes the list if there is none of that name");
   leads->add_option("--region", to_import.region, "for numbers without a country code, as US");
   leads->add_option("--delimiter", to_import.delimiter, "comma, semicolon, bar or tab; found out when missing");
   leads->add_option("--map", to_import.mapping, "FIELD=HEADER, as phone=Mobile");
@@ -102,8 +103,10 @@ int run(int argc, char** argv) {
 
   bool hangs_up = false;
   auto* campaign = add(&app, "campaigns", "lists campaigns", [](Client& client) { campaigns(client); });
-  for (const char* action : {"start", "pause", "stop"})
-    add(campaign, action, "a campaign", [&name, action](Client& client) { campaign_action(client, name, action); })
+  for (const auto& [action, about] : {std::pair{"start", "begins, or goes on"},
+                                      {"pause", "no new call from now on"},
+                                      {"stop", "pauses and gives its leads back"}})
+    add(campaign, action, about, [&name, action](Client& client) { campaign_action(client, name, action); })
         ->add_option("campaign", name, "id or name")
         ->required();
   add(campaign, "status", "what it does now, and why", [&](Client& client) { campaign_status(client, name); })

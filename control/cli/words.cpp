@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <boost/url/encode.hpp>
 #include <boost/url/rfc/unreserved_chars.hpp>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
@@ -24,6 +25,7 @@ std::string escaped(const std::string& text) { return boost::urls::encode(text, 
 
 std::string read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
+  if (std::filesystem::is_directory(path)) throw Failure(Exit::kUsage, path + ": is a folder, a file is needed");
   if (!in) throw Failure(Exit::kUsage, path + ": cannot be read");
   return {std::istreambuf_iterator<char>(in), {}};
 }
@@ -38,7 +40,7 @@ std::string by_name(Client& client, const std::string& path, const std::string& 
   if (name.starts_with(prefix)) return name;
   for (const auto& item : client.all(path))
     if (text_of(item, "name") == name) return text_of(item, "id");
-  throw Failure(Exit::kRefused, fmt::format("{}: nothing is named \"{}\"", path, name));
+  throw Failure(Exit::kRefused, fmt::format("nothing in {} is named \"{}\"", path, name));
 }
 
 }  // namespace carillon::cli

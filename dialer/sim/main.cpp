@@ -203,7 +203,12 @@ int main(int argc, char** argv) {
   pacing_command->add_option("--seeds", options.seeds, "A..B");
   pacing_command->add_option("--cap", options.scenario.campaign.pacing.abandon_cap);
   pacing_command->add_option("--json", options.json, "file for the result");
-  CLI11_PARSE(app, argc, argv);
+  app.set_version_flag("--version", CARILLON_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
 
   if (*week_command) return week(seed, leads, crash_every);
   if (*pacing_command) return pacing(options);

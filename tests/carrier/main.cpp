@@ -118,7 +118,12 @@ int main(int argc, char** argv) {
   Arguments a;
   CLI::App app{"A SIP carrier with thousands of phones, for tests"};
   add_options(app, a);
-  CLI11_PARSE(app, argc, argv);
+  app.set_version_flag("--version", CARILLON_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   read_options(a);
   raise_file_limit();
 

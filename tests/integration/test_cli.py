@@ -31,17 +31,19 @@ class CommandLineTest(unittest.TestCase):
             file.write_text("Mobile,Full name\n" + "".join(f"{number},Person {i}\n" for i, number in enumerate(numbers))
                             + f"{numbers[0]},Again\n" + "nonsense,Nobody\n" * BAD)
             importing = ("lists", "import", file, "--list", "drive", "--map", "phone=Mobile", "--map", "name=Full name")
-            self.assertIn('nothing is named "drive"', self.run_cli(*importing, status=1))
+            self.assertIn('is named "drive"', self.run_cli(*importing, status=1))
             books = f"rows {GOOD + TWICE + BAD}  created {GOOD}  updated 0  duplicates {TWICE}  errors {BAD}"
             dry = self.run_cli(*importing, "--create", "--dry-run")
             self.assertIn(books, dry)
             self.assertIn(f"{GOOD + TWICE + 2},", dry)  # the line of the first bad row, header counted
-            self.assertIn("leads 0", self.run_cli("lists"))
-            self.assertIn(books, self.run_cli(*importing))
+            self.assertEqual("", self.run_cli("lists"), "a dry run left a list behind")
+            self.assertIn(books, self.run_cli(*importing, "--create"))
             shown = self.run_cli("lists")
             self.assertIn(f"leads {GOOD}  pending {GOOD}", shown)
             self.run_cli(*importing[:-1], "name", status=2)  # FIELD=HEADER
+            self.assertIn("/mapping.telephone", self.run_cli(*importing[:5], "--map", "telephone=Mobile", status=1))
             self.run_cli("lists", "import", "missing.csv", "--list", "drive", status=2)
+            self.assertIn("folder", self.run_cli("lists", "import", self.stack.folder, "--list", "drive", status=2))
 
             self.make_campaign(shown.split()[0])
             self.assertIn("stopped", self.run_cli("campaigns"))

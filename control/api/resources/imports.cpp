@@ -1,5 +1,6 @@
 // Imports: an uploaded CSV file becomes a job.
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -12,7 +13,7 @@ namespace carillon::control {
 namespace {
 
 constexpr auto kSchema = [](boost::json::object& components) { return json::schema<Import>(components); };
-constexpr const char* kFields[] = {"phone", "name", "external_id", "priority", "time_zone"};
+constexpr std::string_view kFields[] = {"phone", "name", "external_id", "priority", "time_zone"};
 
 Result<Import, Problem> options(Context& context, const LeadList& list) {
   Import job;
@@ -32,9 +33,13 @@ Result<Import, Problem> options(Context& context, const LeadList& list) {
   if (job.delimiter == "tab") job.delimiter = "\t";
   if (!job.delimiter.empty() && std::string_view(",;\t|").find(job.delimiter) == std::string_view::npos)
     return invalid({{"/delimiter", "choice", "must be a comma, a semicolon, a bar or tab"}});
-  for (const char* field : kFields)
-    if (const auto header = context.parameter(std::string("mapping.") + field); !header.empty())
-      job.mapping[field] = header;
+  for (const auto& [name, header] : context.query) {
+    if (!name.starts_with("mapping.") || header.empty()) continue;
+    const auto field = name.substr(std::string_view("mapping.").size());
+    if (std::ranges::find(kFields, field) == std::end(kFields))
+      return invalid({{"/" + name, "unknown", "phone, name, external_id, priority and time_zone can be mapped"}});
+    job.mapping[field] = header;
+  }
   return job;
 }
 
@@ -101,8 +106,8 @@ std::vector<Parameter> create_parameters() {
                                        {"region", "For numbers without a country code; the list's when missing."},
                                        {"delimiter", "A comma, a semicolon, a bar or tab; found out when missing."},
                                        {"update", "skip (as when missing) or update leads that the list has already."}};
-  for (const char* field : kFields)
-    parameters.push_back({std::string("mapping.") + field, "Header of the column; guessed when missing."});
+  for (const auto field : kFields)
+    parameters.push_back({"mapping." + std::string(field), "Header of the column; guessed when missing."});
   return parameters;
 }
 
