@@ -77,8 +77,9 @@ void LeadStore::ignore(std::uint64_t listener) {
   listeners_.erase(listener);
 }
 
+// Several threads may tell at once: a listener that waits for another's lock must not keep that other from telling.
 void LeadStore::tell(const LeadNews& news) {
-  const std::lock_guard lock(listeners_mutex_);
+  const std::shared_lock lock(listeners_mutex_);
   for (const auto& [id, hear] : listeners_) hear(news);
 }
 

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -166,7 +167,8 @@ class LeadStore {
   /// Every blocked number of a project, in pieces; for loading a dialer.
   void all_blocked(const std::string& project, const std::function<void(const std::string&)>& take);
 
-  /// `hear` is called from the thread that writes, after its commit; it may use the store but not listen() or ignore().
+  /// `hear` is called from the thread that writes, after its commit, and from several at once; it may use the store but
+  /// not listen() or ignore().
   std::uint64_t listen(std::function<void(const LeadNews&)> hear);
   /// When it returns, `hear` is not running and will not run again.
   void ignore(std::uint64_t listener);
@@ -195,7 +197,7 @@ class LeadStore {
   Turn turn_;
   std::mutex reader_mutex_;
   std::unique_ptr<Database> writer_, reader_;
-  std::mutex listeners_mutex_;
+  std::shared_mutex listeners_mutex_;
   std::map<std::uint64_t, std::function<void(const LeadNews&)>> listeners_;
   std::uint64_t last_listener_ = 0;
 };

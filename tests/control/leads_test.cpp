@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+#include <thread>
+
 #include "engine/base/random.h"
 #include "tests/control/folder.h"
 
@@ -223,6 +226,24 @@ TEST_F(Leads, ABlockedNumberIsHeardOfInTheSameCall) {
   store.ignore(listener);
   store.block("p", std::vector<std::string>{"+9"}, "", kNoon);
   EXPECT_EQ(heard.size(), 6u);
+}
+
+// A listener may have to wait for a lock whose holder tells something itself (an opt-out while the API blocks a
+// number).
+TEST_F(Leads, OneWhoTellsDoesNotWaitForAnotherWhoTells) {
+  std::promise<void> heard_second;
+  auto second = heard_second.get_future();
+  bool waited = false;
+  const auto listener = store.listen([&](const LeadNews& news) {
+    if (news.numbers[0] == "+2") return heard_second.set_value();
+    waited = second.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+  });
+  std::thread first([&] { store.block("p", std::vector<std::string>{"+1"}, "", kNoon); });
+  while (!store.blocked("p", "+1")) std::this_thread::yield();
+  store.block("p", std::vector<std::string>{"+2"}, "", kNoon);
+  first.join();
+  EXPECT_TRUE(waited);
+  store.ignore(listener);
 }
 
 // Thousands of random steps: the kept counts always equal what a full count of the rows finds, no lead is lost or
