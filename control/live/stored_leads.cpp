@@ -7,7 +7,10 @@ namespace carillon::control {
 std::vector<dialer::Lead> StoredLeads::take_pending(std::span<const std::string> lists, std::size_t count,
                                                     WallTime now) {
   std::vector<dialer::Lead> leads;
-  for (auto& stored : store_.take_pending(lists, count, now)) leads.push_back(std::move(stored.lead));
+  for (auto& stored : store_.take_pending(lists, count, now)) {
+    if (stored.lead.time_zone.empty()) stored.lead.time_zone = std::move(stored.list_time_zone);
+    leads.push_back(std::move(stored.lead));
+  }
   return leads;
 }
 

@@ -60,7 +60,8 @@ struct StoredLead {
   dialer::Lead lead;  ///< what the dialer needs; lead.id is the row's number
   std::string id;     ///< lead_…
   std::int64_t list_number = 0;
-  std::string list;  ///< list_…
+  std::string list;            ///< list_…
+  std::string list_time_zone;  ///< for a lead that names none
   std::string name, external_id, extra;
   LeadState state = LeadState::kPending;
   std::string last_outcome, done_reason, disposition;

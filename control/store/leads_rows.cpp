@@ -32,7 +32,8 @@ create table do_not_call (project text not null, number text not null, reason te
   created_ms bigint not null, primary key (project, number));
 )sql";
 
-const char* const kImports = R"sql(create table imports (number integer primary key, id text not null unique, project text not null, list bigint not null,
+const char* const kImports =
+    R"sql(create table imports (number integer primary key, id text not null unique, project text not null, list bigint not null,
   state text not null, created_ms bigint not null, body text not null);
 create index imports_by_project on imports (project, id);
 create index imports_open on imports (number) where state in ('queued', 'running', 'publishing', 'undoing');
@@ -89,6 +90,7 @@ StoredLead lead_of(const Row& row) {
   stored.disposition = text_at(row, 19);
   stored.created_ms = number_at(row, 20);
   stored.updated_ms = number_at(row, 21);
+  stored.list_time_zone = text_at(row, 22);
   return stored;
 }
 

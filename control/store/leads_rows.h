@@ -12,7 +12,7 @@ inline constexpr const char* kLeadColumns =
     "leads.num, leads.id, leads.list, lists.id, leads.phone, leads.name, leads.external_id, leads.priority, "
     "leads.time_zone, leads.extra, leads.state, leads.attempts, leads.attempts_today, leads.attempts_day, "
     "leads.by_outcome, leads.not_before_ms, leads.sticky, leads.last_outcome, leads.done_reason, leads.disposition, "
-    "leads.created_ms, leads.updated_ms";
+    "leads.created_ms, leads.updated_ms, lists.time_zone";
 StoredLead lead_of(const Row& row);
 
 /// Attempts by outcome as two hexadecimal digits each; empty when there were none.

@@ -12,6 +12,7 @@
 #include "control/api/json/walker.h"
 #include "control/api/plane.h"
 #include "control/live/stored_leads.h"
+#include "control/live/zones.h"
 #include "tests/control/folder.h"
 
 namespace carillon::control {
@@ -169,11 +170,7 @@ class ControlProcess {
     return [this] { return TimePoint(now.time_since_epoch()); };
   }
   static const dialer::Zones& test_zones() {
-    static const dialer::Zones zones = [] {
-      dialer::Zones made;
-      made.put("UTC", dialer::Zone());
-      return made;
-    }();
+    static const dialer::Zones zones = load_zones();
     return zones;
   }
 
