@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "control/live/stored.h"
 
 namespace carillon::control {
@@ -66,6 +68,16 @@ void Campaigns::hear(std::vector<CallNews> news) {
 
 void Campaigns::step() {
   const Lock lock(mutex_);
+  const TimePoint begun = parts_.mono();
+  if (turn_ended_) pauses_.note(begun - *turn_ended_, begun);
+  struct Turn {  // one that fails was long, too
+    Campaigns& own;
+    TimePoint begun;
+    ~Turn() {
+      own.turn_ended_ = own.parts_.mono();
+      own.turns_.note(*own.turn_ended_ - begun, *own.turn_ended_);
+    }
+  } const turn{*this, begun};
   call_lost_phones();
   std::vector<dialer::Action> actions = std::exchange(undone_, {});
   for (int i = 0; i < kDecisionsPerTurn; ++i) {
@@ -82,7 +94,8 @@ void Campaigns::step() {
       }
     }
     dialer_.hold_dialing(!parts_.live.ready());
-    dialer_.decide(parts_.mono(), parts_.wall(), actions);
+    decided_ = parts_.mono();
+    dialer_.decide(decided_, parts_.wall(), actions);
     if (actions.empty() && joining_.empty()) break;
     perform(actions);
     actions.clear();
@@ -96,17 +109,27 @@ void Campaigns::step() {
 
 // ------------------------------------------------------------------ actions
 
+// New leads come last: their store may be busy with an import, and nothing else has to wait for that.
 void Campaigns::perform(std::vector<dialer::Action>& actions) {
   std::vector<dialer::Dial> dials;
-  for (auto& action : actions) {
+  const auto one = [&](dialer::Action& action) {
     try {
       perform(action, dials);
     } catch (const DatabaseError& error) {
       spdlog::error("campaigns: {}", error.what());
       undone_.push_back(std::move(action));
     }
-  }
+  };
+  const auto wants = std::ranges::stable_partition(
+      actions, [](const dialer::Action& action) { return !std::holds_alternative<dialer::WantLeads>(action); });
+  for (auto action = actions.begin(); action != wants.begin(); ++action) one(*action);
   if (!dials.empty()) dial(std::move(dials));
+  for (dialer::Action& want : wants) one(want);
+}
+
+Campaigns::Pulse Campaigns::pulse() const {
+  const TimePoint now = parts_.mono();
+  return {turns_.view(now), pauses_.view(now), commits_.view(now)};
 }
 
 void Campaigns::perform(dialer::Action& action, std::vector<dialer::Dial>& dials) {
@@ -189,6 +212,8 @@ void Campaigns::dial(std::vector<dialer::Dial> dials) {
   } catch (const DatabaseError& error) {
     spdlog::error("campaigns: attempts could not be committed: {}", error.what());
   }
+  const TimePoint now = parts_.mono();
+  commits_.note(now - decided_, now);
   if (placed) return;
   for (const std::uint64_t serial : serials) fail(serial, {.engine_fault = true});
 }

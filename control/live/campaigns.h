@@ -14,6 +14,7 @@
 #include <mutex>
 #include <thread>
 
+#include "control/live/delays.h"
 #include "control/live/lead_source.h"
 #include "control/live/live.h"
 #include "control/model/agent.h"
@@ -72,6 +73,13 @@ class Campaigns {
   void changed(const Campaign& campaign);
   void removed(const std::string& id);
   bool is_active(const std::string& id);
+  /// How evenly the driver runs. Waits for no turn.
+  struct Pulse {
+    Delays::View turn;    ///< from a turn's begin to its end
+    Delays::View pause;   ///< from the end of one to the begin of the next, 250 ms when all is quiet
+    Delays::View commit;  ///< from a decision to dial to its attempts on disk and their Originates sent
+  };
+  Pulse pulse() const;
 
   // do-not-call and lists, in the call that changed them
   void block(const std::string& project, const std::string& number);
@@ -199,6 +207,9 @@ class Campaigns {
   std::vector<std::pair<LeadHome, Attempt>> returns_;  ///< committed as ended, their leads not yet given back
   std::vector<LeadHome> refused_;
   WallTime last_live_{};
+  Delays turns_, pauses_, commits_;
+  std::optional<TimePoint> turn_ended_;
+  TimePoint decided_{};
 
   std::mutex queue_mutex_;
   std::condition_variable wake_;

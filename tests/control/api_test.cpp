@@ -346,3 +346,22 @@ TEST_F(Api, MetricsSpeakPrometheus) {
 
 }  // namespace
 }  // namespace carillon::control
+// A turn that came late shows in the metrics and in /health, and stays there for others to read.
+TEST_F(Api, TheDriversPulseIsShown) {
+  control.campaigns.step();
+  control.now += 3s;
+  control.campaigns.step();
+  for (int i = 0; i < 2; ++i) {
+    const auto health = ControlProcess::json_of(control.send("GET", "/v1/health")).at("dialer");
+    EXPECT_EQ(health.at("pause_max_ms").as_int64(), 3000);
+    EXPECT_EQ(health.at("turn_max_ms").as_int64(), 0);
+    const auto text = control.send("GET", "/metrics").body;
+    for (const char* line :
+         {"# TYPE carillon_dialer_pause_seconds histogram\n", "carillon_dialer_pause_seconds_bucket{le=\"2.5\"} 0\n",
+          "carillon_dialer_pause_seconds_bucket{le=\"5\"} 1\n", "carillon_dialer_pause_seconds_bucket{le=\"+Inf\"} 1\n",
+          "carillon_dialer_pause_seconds_sum 3\n", "carillon_dialer_turn_seconds_count 2\n",
+          "carillon_dialer_pause_longest_seconds 3\n"})
+      EXPECT_NE(text.find(line), std::string::npos) << line;
+  }
+}
+

@@ -36,10 +36,19 @@ Reply health(Plane& plane, Context& context) {
     store = false;
   }
   const bool ok = any && store;
-  return json_response(ok ? 200 : 503, boost::json::object{{"status", ok ? "ok" : "degraded"},
-                                                           {"time", rfc3339(context.now)},
-                                                           {"store", store ? "ok" : "failing"},
-                                                           {"engines", engines}});
+  boost::json::object shown{{"status", ok ? "ok" : "degraded"},
+                            {"time", rfc3339(context.now)},
+                            {"store", store ? "ok" : "failing"},
+                            {"engines", engines}};
+  if (plane.campaigns != nullptr) {  // the longest of the last minute, each
+    const auto pulse = plane.campaigns->pulse();
+    const auto ms = [](const Delays::View& view) {
+      return std::chrono::duration_cast<std::chrono::milliseconds>(view.longest_of_minute).count();
+    };
+    shown["dialer"] = boost::json::object{
+        {"turn_max_ms", ms(pulse.turn)}, {"pause_max_ms", ms(pulse.pause)}, {"commit_max_ms", ms(pulse.commit)}};
+  }
+  return json_response(ok ? 200 : 503, shown);
 }
 
 std::string label(std::string_view text) {
@@ -47,6 +56,21 @@ std::string label(std::string_view text) {
   for (const char letter : text)
     if (letter != '"' && letter != '\\' && letter != '\n') out += letter;
   return out;
+}
+
+void histogram(std::string& text, const std::string& name, const Delays::View& view, const char* help) {
+  const auto seconds = [](Duration time) { return std::chrono::duration<double>(time).count(); };
+  text += fmt::format("# HELP {} {}\n# TYPE {} histogram\n", name, help, name);
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < Delays::kBounds.size(); ++i) {
+    sum += view.counts[i];
+    text += fmt::format("{}_bucket{{le=\"{}\"}} {}\n", name, seconds(Delays::kBounds[i]), sum);
+  }
+  text += fmt::format("{}_bucket{{le=\"+Inf\"}} {}\n{}_sum {}\n{}_count {}\n", name, view.count, name,
+                      seconds(view.total), name, view.count);
+  const std::string longest = name.substr(0, name.size() - std::string("_seconds").size()) + "_longest_seconds";
+  text += fmt::format("# HELP {} The longest of the last minute.\n# TYPE {} gauge\n{} {}\n", longest, longest, longest,
+                      seconds(view.longest_of_minute));
 }
 
 // Prometheus text format 0.0.4: base units, _total on counters, no numbers or call ids as labels.
@@ -63,6 +87,14 @@ std::string metrics(Plane& plane) {
     text += fmt::format("carillon_http_responses_total{{class=\"{}\"}} {}\n", kind, count);
   head("carillon_store_commits_total", "counter", "Transactions of the call store.");
   text += fmt::format("carillon_store_commits_total {}\n", plane.store.commits());
+
+  if (plane.campaigns != nullptr) {
+    const auto pulse = plane.campaigns->pulse();
+    histogram(text, "carillon_dialer_turn_seconds", pulse.turn, "One turn of the campaigns' driver.");
+    histogram(text, "carillon_dialer_pause_seconds", pulse.pause, "Between two turns; 0.25 when all is quiet.");
+    histogram(text, "carillon_dialer_commit_seconds", pulse.commit,
+              "From a decision to dial to its attempts on disk and their calls sent.");
+  }
 
   const auto engines = plane.live.engines();
   const auto each = [&](const char* name, const char* kind, const char* help, auto value) {
