@@ -53,6 +53,11 @@ Importer::Importer(Store& store, IdMaker& ids, EventHub& hub, const std::string&
 Importer::~Importer() { stop(); }
 
 void Importer::start() {
+  try {
+    for (auto row = jobs_.next(); row && row->state == "publishing"; row = jobs_.next()) work();
+  } catch (const std::exception& error) {  // the thread tries again
+    spdlog::error("imports: {}", error.what());
+  }
   thread_ = std::thread([this] { run(); });
 }
 

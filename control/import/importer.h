@@ -28,6 +28,8 @@ class Importer {
   /// Stops after the step that is running; the job goes on at the next start.
   ~Importer();
 
+  /// Returns when an import that was being made visible at a kill is visible as a whole, so before anyone may look at
+  /// the lists or dial; all else is done by the thread.
   void start();
   void stop();
   /// One bounded step; false: nothing is to be done. Called by the thread, or by a test instead of it.

@@ -212,6 +212,20 @@ TEST_F(Imports, KilledAnywhereTheyLeaveAllOrNothingAndGoOn) {
   RecordProperty("kills", kills);
 }
 
+// Cut off while its leads are being made visible, it is there as a whole before anyone can look.
+TEST_F(Imports, AStartCompletesWhatAKillLeftHalfVisible) {
+  const auto response = upload(numbered(0, 9000));
+  const std::string id(ControlProcess::json_of(response).at("id").as_string());
+  const auto project = control.store.all(Kind::kProjects)[0].id;
+  while (control.importer.jobs().find(project, id)->state != "publishing") ASSERT_TRUE(control.importer.work());
+  ASSERT_TRUE(control.importer.work());
+  ASSERT_EQ(number(counts(), "leads"), 2000);
+  ControlProcess again(folder.path());
+  again.importer.start();
+  EXPECT_EQ(number(counts(), "leads"), 9000);
+  EXPECT_EQ(job(id).at("state").as_string(), "done");
+}
+
 // The figures of a large import beside small writes; how long such a write waits is what a dialer would feel.
 TEST_F(Imports, OfManyRowsHoldUpNoSmallWrite) {
   constexpr int kRows = 220'000;
