@@ -44,6 +44,10 @@ std::vector<Operation> campaign_operations(Plane& plane);
 std::vector<Operation> agent_operations(Plane& plane);
 std::vector<Operation> attempt_operations(Plane& plane);
 
+/// Is a number, written with or without "+", on the project's do-not-call list? Looked up before every call that the
+/// API places.
+bool is_blocked(Plane& plane, const std::string& project, const std::string& number);
+
 /// Project "default" and an admin token, written to `<folder>/admin.token` (mode 0600), where none is yet.
 /// Returns the path when it was written now, else nothing. throws std::runtime_error when it cannot be written
 std::optional<std::string> first_start(Store& store, IdMaker& ids, const std::string& folder, WallTime now);

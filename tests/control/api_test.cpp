@@ -258,6 +258,22 @@ TEST_F(Api, EmergencyNumbersAreNeverDialled) {
   EXPECT_EQ(control.engine->count(wire::ToEngine::kOriginate), 0u);
 }
 
+// The hard gate of COMPLIANCE.md stands before every originate, also before one that a person asked for.
+TEST_F(Api, ABlockedNumberIsNotCalledOnRequestEither) {
+  const auto carrier = trunk();
+  const auto adding =
+      control.made("/v1/trunks", R"({"name":"adds","gateways":[{"address":"127.0.0.1"}],"to_rule":{"prefix":"+1"}})");
+  EXPECT_EQ(control.send("POST", "/v1/do_not_call", R"({"number":"+12125550100"})").status, 201);
+  const auto dialed = [&](const std::string& over, const std::string& number) {
+    return code(dial(R"({"trunk":")" + over + R"(","from":"+12125550199","to":")" + number + R"("})"));
+  };
+  for (const char* number : {"+12125550100", "12125550100"}) EXPECT_EQ(dialed(carrier, number), "403 do_not_call");
+  EXPECT_EQ(dialed(adding, "2125550100"), "403 do_not_call");
+  EXPECT_EQ(control.engine->count(wire::ToEngine::kOriginate), 0u);
+  EXPECT_EQ(control.send("DELETE", "/v1/do_not_call/+12125550100").status, 204);
+  EXPECT_EQ(dial(R"({"trunk":")" + carrier + R"(","from":"+12125550199","to":"+12125550100"})").status, 201);
+}
+
 TEST_F(Api, NoEngineNoCall) {
   const auto body = R"({"trunk":")" + trunk() + R"(","to":"+4930123456","from":"+4930999"})";
   control.engine->is_connected = false;
@@ -344,8 +360,6 @@ TEST_F(Api, MetricsSpeakPrometheus) {
   EXPECT_NE(text.find("# TYPE carillon_http_responses_total counter\n"), std::string::npos);
 }
 
-}  // namespace
-}  // namespace carillon::control
 // A turn that came late shows in the metrics and in /health, and stays there for others to read.
 TEST_F(Api, TheDriversPulseIsShown) {
   control.campaigns.step();
@@ -365,3 +379,5 @@ TEST_F(Api, TheDriversPulseIsShown) {
   }
 }
 
+}  // namespace
+}  // namespace carillon::control

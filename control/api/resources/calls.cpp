@@ -19,6 +19,7 @@ class Intake {
     check_headers();
     compile_plan();
     if (!emergency_.empty()) return Problem{.code = "emergency_number", .detail = emergency_};
+    if (is_blocked_) return Problem{.code = "do_not_call"};
     if (!faults_.empty()) return invalid(std::move(faults_));
     fill_call();
     return std::move(placement_);
@@ -40,6 +41,8 @@ class Intake {
         fault(pointer, "unknown", "no trunk of that id");
       else if (is_emergency(trunk->to_rule.apply(request_.to)))
         emergency_ = "trunk " + trunk->name + " would rewrite the number to an emergency number";
+      else if (is_blocked(plane_, context_.who.project, trunk->to_rule.apply(request_.to)))
+        is_blocked_ = true;
     }
     placement_.trunks = request_.trunks;
     if (!request_.endpoint) return;
@@ -51,6 +54,7 @@ class Intake {
 
   void check_numbers() {
     if (is_emergency(request_.to)) emergency_ = "the number reaches an emergency service";
+    if (!request_.endpoint && is_blocked(plane_, context_.who.project, request_.to)) is_blocked_ = true;
     const auto wrong = request_.endpoint ? check_caller(request_.to) : check_dialable(request_.to);
     if (!wrong.empty()) fault("/to", request_.to.empty() ? "required" : "format", wrong);
     if (request_.from.empty() && !request_.endpoint) return fault("/from", "required", "is required");
@@ -103,6 +107,7 @@ class Intake {
   Placement placement_;
   json::Faults faults_;
   std::string emergency_;
+  bool is_blocked_ = false;
 };
 
 Reply create(Plane& plane, Context& context) {
@@ -255,7 +260,7 @@ std::vector<Operation> call_operations(Plane& plane) {
        .success = 201,
        .takes = [](boost::json::object& components) { return json::schema<CallRequest>(components); },
        .gives = kCallSchema,
-       .problems = {"invalid", "emergency_number", "engine_unavailable"},
+       .problems = {"invalid", "emergency_number", "do_not_call", "engine_unavailable"},
        .run = [&plane](Context& context) { return create(plane, context); }},
       {.method = "GET",
        .path = "/v1/calls",

@@ -102,6 +102,7 @@ Reply test_call(Plane& plane, Context& context) {
   TestCallBody body;
   auto faults = json::read(context.json, body, json::Mode::kApi);
   if (!faults.empty()) return invalid(std::move(faults));
+  if (is_blocked(plane, context.who.project, body.to)) return Problem{.code = "do_not_call"};
   const auto call = plane.campaigns->test_call(context.who.project, context.id(), body.to);
   if (!call) return problem_of(call.error());
   return json_response(201, json::write(*call, json::Mode::kApi));
@@ -166,7 +167,7 @@ std::vector<Operation> campaign_operations(Plane& plane) {
                         .success = 201,
                         .takes = [](boost::json::object& components) { return json::schema<TestCallBody>(components); },
                         .gives = [](boost::json::object& components) { return json::schema<Call>(components); },
-                        .problems = {"not_found", "invalid", "emergency_number", "engine_unavailable"},
+                        .problems = {"not_found", "invalid", "emergency_number", "do_not_call", "engine_unavailable"},
                         .run = [&plane](Context& context) { return test_call(plane, context); }});
   operations.push_back({.method = "GET",
                         .path = "/v1/campaigns/{id}/live",

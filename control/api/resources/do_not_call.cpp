@@ -65,6 +65,13 @@ Reply unblock(Plane& plane, Context& context) {
 
 }  // namespace
 
+bool is_blocked(Plane& plane, const std::string& project, const std::string& number) {
+  std::string e164 = "+";
+  for (const char letter : number)
+    if (letter >= '0' && letter <= '9') e164 += letter;
+  return plane.store.leads().blocked(project, e164).has_value();
+}
+
 std::vector<Operation> do_not_call_operations(Plane& plane) {
   return {
       {.method = "POST",
