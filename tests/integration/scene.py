@@ -18,7 +18,8 @@ class Scene(Stack):
     """A started stack with a trunk and a prompt."""
 
     def __init__(self, carrier_options=(), **more):
-        super().__init__(build=BUILD, carrier_options=[*PATIENT, *carrier_options], expect=[MESSAGE], **more)
+        patience = [part for pair in zip(PATIENT[::2], PATIENT[1::2]) if pair[0] not in carrier_options for part in pair]
+        super().__init__(build=BUILD, carrier_options=[*patience, *carrier_options], expect=[MESSAGE], **more)
 
     def start(self):
         super().start()
