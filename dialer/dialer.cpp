@@ -7,7 +7,8 @@
 namespace carillon::dialer {
 namespace {
 
-constexpr int kDialsPerDecision = 200;  // the rest follow at the next decision, 250 ms later at most
+// What is more follows at the next decision, 250 ms later at most: a decision's actions are so many rows to commit.
+constexpr int kDialsPerDecision = 200, kRefusalsPerDecision = 500;
 
 Seconds since(TimePoint then, TimePoint now) { return std::chrono::duration_cast<Seconds>(now - then); }
 
@@ -417,8 +418,8 @@ Gate Dialer::gate(const Campaign& campaign) {
   return Gate{zones_, lists_, campaign.config.window, campaign.config.limits, campaign.config.time_zone};
 }
 
-bool Dialer::dial_next(Campaign& campaign, TimePoint now, WallTime wall) {
-  for (;;) {
+bool Dialer::dial_next(Campaign& campaign, TimePoint now, WallTime wall, int& refusals) {
+  while (refusals > 0) {
     std::optional<Lead> lead = campaign.hopper.take(wall);
     if (!lead) return false;
     const Gate check = gate(campaign);
@@ -429,6 +430,7 @@ bool Dialer::dial_next(Campaign& campaign, TimePoint now, WallTime wall) {
       if (again != WallTime::max()) campaign.leads_next = std::min(campaign.leads_next, again);
       pending_.push_back(LeadRefused{campaign.config.id, std::move(*lead), refusal,
                                      again == WallTime::max() ? std::nullopt : std::optional(again)});
+      --refusals;
       continue;
     }
     count_attempt(*lead, check.zone(*lead)->local(wall).day);
@@ -440,13 +442,15 @@ bool Dialer::dial_next(Campaign& campaign, TimePoint now, WallTime wall) {
     pending_.push_back(Dial{campaign.config.id, id, std::move(*lead)});
     return true;
   }
+  return false;
 }
 
 void Dialer::place_calls(Campaign& campaign, TimePoint now, WallTime wall) {
   const int wanted = calls_wanted(campaign, now, wall);
+  int refusals = kRefusalsPerDecision;
   for (int i = 0; i < wanted; ++i) {
-    if (dial_next(campaign, now, wall)) continue;
-    campaign.last_decision.reason = "no lead is ready";
+    if (dial_next(campaign, now, wall, refusals)) continue;
+    campaign.last_decision.reason = refusals > 0 ? "no lead is ready" : "leads are being turned away";
     campaign.last_decision.calls = i;
     return;
   }

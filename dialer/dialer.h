@@ -152,7 +152,8 @@ class Dialer {
   void place_calls(Campaign& campaign, TimePoint now, WallTime wall);
   int calls_wanted(Campaign& campaign, TimePoint now, WallTime wall);
   PacingDecision pace(Campaign& campaign, TimePoint now, WallTime wall);
-  bool dial_next(Campaign& campaign, TimePoint now, WallTime wall);
+  /// false: no lead is ready, or `refusals` came to 0: enough were turned away for one decision.
+  bool dial_next(Campaign& campaign, TimePoint now, WallTime wall, int& refusals);
   void keep_filled(Campaign& campaign, WallTime wall);
   Gate gate(const Campaign& campaign);
   bool shares_agents(CampaignId a, CampaignId b) const;

@@ -11,6 +11,8 @@ namespace carillon::control {
 namespace {
 
 constexpr auto kTurn = 250ms;
+constexpr auto kTurnWork = 100ms;  // a turn that has worked so long decides no more; the next follows
+constexpr auto kBreath = 5ms;      // between the two, for those who wait for the turn's end
 constexpr int kDecisionsPerTurn = 4;
 constexpr std::size_t kQueueMax = 1'000'000;
 
@@ -45,7 +47,10 @@ void Campaigns::run() {
   for (;;) {
     {
       std::unique_lock lock(queue_mutex_);
-      wake_.wait_for(lock, kTurn, [this] { return stopping_ || !queue_.empty(); });
+      if (has_more_)
+        wake_.wait_for(lock, kBreath, [this] { return stopping_; });
+      else
+        wake_.wait_for(lock, kTurn, [this] { return stopping_ || !queue_.empty(); });
       if (stopping_) return;
     }
     try {
@@ -80,7 +85,8 @@ void Campaigns::step() {
   } const turn{*this, begun};
   call_lost_phones();
   std::vector<dialer::Action> actions = std::exchange(undone_, {});
-  for (int i = 0; i < kDecisionsPerTurn; ++i) {
+  has_more_ = false;
+  for (int i = 0; i < kDecisionsPerTurn && !has_more_; ++i) {
     std::vector<CallNews> news;
     {
       const std::lock_guard queue_lock(queue_mutex_);
@@ -100,6 +106,7 @@ void Campaigns::step() {
     perform(actions);
     actions.clear();
     join_all();
+    has_more_ = parts_.mono() - begun >= kTurnWork;
   }
   show_changes();
   publish_live();

@@ -209,6 +209,7 @@ class Campaigns {
   WallTime last_live_{};
   Delays turns_, pauses_, commits_;
   std::optional<TimePoint> turn_ended_;
+  bool has_more_ = false;  ///< the turn ended before its work did; the driver's thread alone
   TimePoint decided_{};
 
   std::mutex queue_mutex_;

@@ -174,6 +174,24 @@ TEST(Owner, LiftingACampaignsBlockLeavesTheOneForAll) {
   EXPECT_THAT(owner.dialed(kOne), ElementsAre(1));
 }
 
+// A list of people who may not be called now costs a bounded piece of work at a time; who may be called has a turn
+// then.
+TEST(Owner, LeadsAreTurnedAwayInBoundedPieces) {
+  Owner owner;
+  CampaignConfig config = owner.dialer.find(kOne)->config;
+  config.id = {3};
+  config.hopper_capacity = 2000;
+  owner.dialer.put_campaign(config);
+  owner.dialer.set_state({3}, CampaignState::kRunning, owner.now);
+  owner.give({3}, 1, 1201);
+  for (std::uint64_t id = 1; id <= 1200; ++id) owner.dialer.block(Owner::lead(id).number);
+  EXPECT_THAT(owner.decide<LeadRefused>({3}), SizeIs(500));
+  EXPECT_THAT(owner.decide<LeadRefused>({3}), SizeIs(500));
+  EXPECT_EQ(owner.dialer.find({3})->last_decision.reason, "leads are being turned away");
+  EXPECT_THAT(owner.dialed({3}), ElementsAre(1201));
+  EXPECT_EQ(owner.dialer.find({3})->counters.refusals[static_cast<std::size_t>(Refusal::kDoNotCall)], 1200u);
+}
+
 // As after a restart: nothing has been turned away yet, and still it does not leave one guessing.
 TEST(Owner, OutsideTheWindowItSaysSoAndUntilWhen) {
   Owner owner;
