@@ -100,7 +100,7 @@ export function choose(id) {
 
 function show() {
   if (!state.campaigns.some(each => each.id === state.chosen)) state.chosen = (state.campaigns[state.campaigns.length - 1] || {id: null}).id;
-  keyed(find('campaigns'), state.campaigns, each => each.id, build, update,
+  keyed(find('campaigns'), [...state.campaigns].reverse(), each => each.id, build, update,
     emptyRow(7, 'No campaign yet. ', link('#new', 'Create one'), '; the steps above say what it needs.'));
 }
 

@@ -64,7 +64,7 @@ async function send(submitter) {
     find('import_progress').hidden = true;
     job = null;
     if (list.isNew && !isKept) await api.call('DELETE', '/lists/' + list.id).catch(() => {});
-    await load('lists');
+    await load('lists', 'campaigns');  // whose figures count these leads
   }
 }
 

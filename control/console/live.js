@@ -1,7 +1,7 @@
 // What the chosen campaign does at this moment, and why: progress, figures, charts.
 
 import {bars, lines, parts} from './chart.js';
-import {calmly, count, find, keyed, link, make, percent, put, words} from './page.js';
+import {calmly, count, day, find, keyed, link, make, percent, put, words} from './page.js';
 import {chosen, state, watch} from './state.js';
 
 const people = ['connected', 'message_heard', 'message_cut', 'abandoned', 'opted_out', 'person_hung_up'];
@@ -50,7 +50,7 @@ function show() {
   const calls = live.calls ?? live.in_flight ?? 0, done = live.done || 0;
   parts(find('live_progress'), [{name: 'done', count: done, kind: 'green'}, {name: 'on the line', count: calls, kind: 'blue'},
     {name: 'still to be called', count: Math.max(0, (live.leads || 0) - done - calls), kind: 'rest'}]);
-  put(find('live_text'), words(live.text));
+  put(find('live_text'), words(live.text).replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, day));
   const lacking = hint(campaign, live);
   if (!lacking.length || !find('live_hint').textContent) find('live_hint').replaceChildren(...lacking);
   keyed(find('tiles'), tiles(campaign, live, cap), each => each[0], () => make('div', {class: 'tile'}, make('b'), make('span')), (tile, [name, value, isBad]) => {

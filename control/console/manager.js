@@ -47,15 +47,18 @@ function showSteps() {
 
 // Many may change in one moment: one look a second is enough.
 const refresh = Object.fromEntries(['agents', 'campaigns', 'lists', 'endpoints', 'trunks'].map(kind => [kind, calmly(() => load(kind).catch(told))]));
+const redraw = calmly(() => changed('live'), 100);  // each campaign tells its figures once a second
 function told(error) { say('desk_say', error.message, true); }
 
 function onEvent(type, event) {
   const data = event.data || event;
   if (type === 'campaign.live') {
     note(data, data.campaign, event.time);
-    changed('live');
+    redraw();
   } else if (type === 'campaign.state_changed') refresh.campaigns();
   else if (type === 'agent.status_changed') refresh.agents();
+  else if (type === 'endpoint.state_changed') refresh.endpoints();
+  else if (type === 'trunk.state_changed') refresh.trunks();
   else if (type === 'import.progress') lists.onProgress(data);
   calls.onEvent(type);
   campaigns.onEvent(type, data);
@@ -98,6 +101,7 @@ async function stopAll() {
   if (!await ask('Pause every campaign now? Calls that ring are hung up; people who talk go on talking.', 'Stop all dialing', null, 'danger')) return;
   try {
     const {paused} = await api.post('/actions/stop_all', {hang_up: true});
+    say('campaigns_say', '');
     say('desk_say', paused === 1 ? 'One campaign was paused.' : `${paused} campaigns were paused.`);
   } catch (error) {
     told(error);

@@ -18,7 +18,7 @@ export async function load(...kinds) {
     state[kind] = await api.all('/' + kind);
     state.loaded.add(kind);
   }));
-  if (kinds.includes('campaigns')) await Promise.all(state.campaigns.slice(0, 50).map(figure));
+  if (kinds.includes('campaigns')) await Promise.all(state.campaigns.slice(-50).map(figure));
   changed(...kinds);
 }
 

@@ -17,6 +17,7 @@ BUILD = Path(os.environ.get("CARILLON_BUILD", ROOT / "build/release"))
 SHOTS = os.environ.get("CARILLON_SHOTS")
 PEOPLE = ["--answer-delay", "300-700", "--early-hang-up-rate", "0", "--opt-out-rate", "0", "--press-one-rate", "0",
           "--patient-rate", "1"]
+MESSAGE = "welcome"  # 5.5 s
 EVIL = "<img src=x onerror=window.pwned=1><script>window.pwned=1</script>"
 ME = "+12125550150"
 DONE_S = 60
@@ -26,7 +27,7 @@ class ConsoleTest(unittest.TestCase):
     """One stack and one tab for a test; at its end nothing may have gone wrong in the browser's own eyes."""
 
     def setUp(self):
-        self.stack = Stack(build=BUILD, calls_max=30, carrier_options=PEOPLE, expect=["parcel"])
+        self.stack = Stack(build=BUILD, calls_max=30, carrier_options=PEOPLE, expect=[MESSAGE])
         self.addCleanup(self.clean_up)
         self.stack.make_voices()
         self.stack.write_configs()
@@ -81,10 +82,10 @@ class ConsoleTest(unittest.TestCase):
         page.wait_text("#trunks", "carrier")
 
     def add_message(self, page):
-        page.attach("#p_file", self.stack.message("parcel"))
-        page.fill("#p_name", "parcel")
+        page.attach("#p_file", self.stack.message(MESSAGE))
+        page.fill("#p_name", MESSAGE)
         page.click("text=Upload message")
-        page.wait_text("#prompts", "parcel")
+        page.wait_text("#prompts", MESSAGE)
 
     def csv(self, rows):
         path = self.stack.folder / "people.csv"
@@ -136,6 +137,7 @@ class ManagerTest(ConsoleTest):
         self.listen(page)
         self.stop_all(page)
         self.keyboard_and_sizes(page)
+        self.sign_out(page)
         self.assert_clean(**{"/": [401, 422, 422, 422]})
         self.assert_truth()
 
@@ -181,7 +183,7 @@ class ManagerTest(ConsoleTest):
         page.fill("#c_cps", "2")
         page.click("#c_save")
         self.assertIn("message", page.wait_text("label:has(#c_prompt) .fault", "broadcast needs"))
-        page.choose("#c_prompt", "parcel")
+        page.choose("#c_prompt", MESSAGE)
         page.click("#c_save")  # now the server looks at it
         page.wait_text("label:has(#c_per_day) .fault", "10")
         self.shot(page, "07-campaign-faults")
@@ -315,6 +317,11 @@ class ManagerTest(ConsoleTest):
         self.assertIn("default-src 'self'", headers["Content-Security-Policy"])
         self.assertNotIn("unsafe", headers["Content-Security-Policy"])
 
+    def sign_out(self, page):
+        page.click("#sign_out")
+        page.wait("document.querySelector('#desk').hidden && !document.querySelector('#sign_in').hidden")
+        self.assertEqual(page.run("JSON.stringify(sessionStorage) + JSON.stringify(localStorage) + document.cookie"), "{}{}")
+
     def assert_truth(self):
         """The carrier is the judge: nobody twice, the blocked number never."""
         called = [line["to"] for line in self.stack.truth()]
@@ -332,7 +339,7 @@ class AgentTest(ConsoleTest):
         self.upload(page, "debtors", [(EVIL, "(212) 555-0101"), ("Ada Byron", "(212) 555-0102")])
         page.click("text=Upload")
         page.wait_text("#import_say", "2 added")
-        self.campaign_form(page, "evening", "Predictive", list="debtors", trunk="carrier", harbour="parcel")
+        self.campaign_form(page, "evening", "Predictive", list="debtors", trunk="carrier", harbour=MESSAGE)
         page.click("text=Digits, attempts, pacing")
         page.fill("#c_total", "1")
         page.fill("#c_wrap", "3600")
@@ -368,7 +375,8 @@ class AgentTest(ConsoleTest):
         self.assertEqual((agent["name"], agent["campaigns"]), ("Grace", [campaign]))
         self.stack.carrier_options += ["--agent", f"grace:long-enough@127.0.0.1:{self.stack.sip_port}"]
         self.stack.start_carrier()
-        self.stack.wait_until(lambda: self.rest("/endpoints")["data"][0]["registered"], DONE_S, "the phone is registered")
+        page.wait_text("#agents", "grace: registered")
+        self.assertTrue(self.rest("/endpoints")["data"][0]["registered"])
         return agent["id"]
 
     def status(self, agent):
