@@ -51,6 +51,7 @@ class Verdicts:
             "messages_played_into_a_greeting": counts["played_into_greeting"],
             "opted_out": counts["opted_out"], "bridged": counts["bridged"],
             "people_served_share": self.share("served", "people"),
+            "people_mistaken_by_the_detector_share": self.share("mistaken", "people"),
             "people_lost_by_the_detector_share": self.share("lost_by_detector", "people"),
             "people_who_hung_up_first": counts["hung_up_first"],
             "abandoned": counts["abandoned"], "abandoned_share": self.share("abandoned", "people"),
@@ -241,9 +242,12 @@ class _Attempt:
                             ("abandoned", outcome == "abandoned" or self.heard_any(harbour))):
             if holds:
                 self.count(name)
+        is_mistaken = self.call.get("verdict") not in (None, "human", "not_sure")
+        if is_mistaken:
+            self.count("mistaken")
         if is_met or is_heard or outcome == "opted_out":
-            self.count("served")
-        elif self.call.get("verdict") not in (None, "human", "not_sure"):
+            self.count("served")  # one taken for a machine may stay on the line until the message comes all the same
+        elif is_mistaken:
             self.count("lost_by_detector")
         elif self.truth["ended_by"] == "carrier":
             self.count("hung_up_first")
