@@ -170,6 +170,8 @@ const char* Calls::run(Command& command, TimePoint now) {
       return "endpoint: too many, or a field is too long";
     std::erase_if(phones_, [&](const PhoneEntry& phone) { return phone.id == put->id; });
     phones_.push_back({put->id, put->behind_nat});
+    if (const auto& bound = put->bound; bound && !ports_.agent.find_binding(put->id, now))
+      ports_.agent.apply_binding(put->id, bound->contact, bound->source, bound->expires, now, bound->tells);
     return nullptr;
   }
   if (const auto* remove = std::get_if<RemoveEndpoint>(&body)) {

@@ -23,7 +23,8 @@ void Calls::on_sip(const sip::Event& event, TimePoint now) {
                             .registered = event.expires > Duration::zero(),
                             .contact = event.contact,
                             .expires_s = static_cast<std::uint32_t>(event.expires / 1s),
-                            .user_agent = event.user_agent};
+                            .user_agent = event.user_agent,
+                            .source = event.source};
       return events_.push(news);
     }
     case Kind::kTrunk: {

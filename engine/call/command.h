@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -125,9 +126,17 @@ struct PutTrunk {
 struct RemoveTrunk {
   std::string id;
 };
+/// Where a phone was reached before the engine restarted.
+struct Bound {
+  std::string contact;
+  Endpoint source;
+  Duration expires{0};
+  bool tells = false;  ///< this shard reports when it runs out
+};
 struct PutEndpoint {
   std::string id, username, ha1_md5, ha1_sha256;
   bool behind_nat = false;
+  std::optional<Bound> bound = {};  ///< applied unless the phone has registered meanwhile
 };
 struct RemoveEndpoint {
   std::string id;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "engine/base/endpoint.h"
 #include "engine/base/fixed_text.h"
 #include "engine/base/time.h"
 #include "engine/base/units.h"
@@ -71,6 +72,7 @@ struct EndpointState {
   FixedText<128> contact;
   std::uint32_t expires_s = 0;
   FixedText<64> user_agent;
+  Endpoint source;
 };
 struct TrunkState {
   FixedText<48> id;

@@ -26,12 +26,13 @@ std::uint64_t resident_bytes() {
 
 }  // namespace
 
-Desk::Desk(std::vector<ShardPort> shards, Journal& journal, EventBook& book, PromptStore& prompts,
+Desk::Desk(std::vector<ShardPort> shards, Journal& journal, EventBook& book, PromptStore& prompts, PhoneBook& phones,
            Recordings recordings, std::uint32_t legs_max)
     : shards_(shards.size()),
       journal_(journal),
       book_(book),
       prompts_(prompts),
+      phones_(phones),
       recordings_(std::move(recordings)),
       legs_max_(legs_max) {
   CHECK(!shards.empty());
@@ -118,7 +119,11 @@ std::string Desk::dispatch(const wire::ToEngine& message, Pending pending, WallT
     if (message.has_drain()) is_draining_ = message.drain().on();
     if (auto* drain = std::get_if<call::Drain>(&(*command)->body)) drain->on = is_draining_ || is_journal_full_;
     if (message.has_remove_trunk()) trunks_.erase(message.remove_trunk().id());
-    if (message.has_remove_endpoint()) endpoints_.erase(message.remove_endpoint().id());
+    if (message.has_remove_endpoint()) {
+      endpoints_.erase(message.remove_endpoint().id());
+      phones_.remove(message.remove_endpoint().id());
+    }
+    if (auto* phone = std::get_if<call::PutEndpoint>(&(*command)->body)) bind_again(*phone, now);
     broadcast(id, (*command)->body);
     return {};
   }
@@ -139,6 +144,23 @@ std::string Desk::dispatch(const wire::ToEngine& message, Pending pending, WallT
   pending_.emplace(id, std::move(pending));
   give(shard, std::move(*command));
   return {};
+}
+
+// An engine that restarted knows its phones before they register anew.
+void Desk::bind_again(call::PutEndpoint& phone, WallTime now) {
+  phone.bound = phones_.put(phone.id, phone.username, now);
+  const bool is_known = endpoints_.contains(phone.id);  // this process has heard of it
+  if (is_known) phone.bound.reset();
+  if (!phone.bound) return;
+  wire::FromEngine event;
+  event.set_wall_ms(now.time_since_epoch().count());
+  auto& state = *event.mutable_endpoint();
+  state.set_id(phone.id);
+  state.set_registered(true);
+  state.set_contact(phone.bound->contact);
+  state.set_expires_s(static_cast<std::uint32_t>(phone.bound->expires / 1s));
+  endpoints_[phone.id] = event.endpoint();
+  book_.add(event);
 }
 
 std::size_t Desk::shard_of(LegId leg) const {
@@ -229,6 +251,8 @@ void Desk::broadcast(std::uint64_t id, const call::CommandBody& body) {
     auto command = std::make_unique<call::Command>();
     command->id = id;
     command->body = body;
+    if (auto* phone = std::get_if<call::PutEndpoint>(&command->body); phone && phone->bound)
+      phone->bound->tells = i == 0;
     give(i, std::move(command));
   }
 }
@@ -286,6 +310,7 @@ void Desk::on_event(Shard& shard, const call::Event& event) {
   wire::FromEngine message = to_wire(event);
   if (message.has_endpoint() && (endpoints_.size() < kStatesMax || endpoints_.contains(message.endpoint().id())))
     endpoints_[message.endpoint().id()] = message.endpoint();
+  if (message.has_endpoint()) phones_.note(event.body.endpoint, event.at);
   if (message.has_trunk() && (trunks_.size() < kStatesMax || trunks_.contains(message.trunk().id())))
     trunks_[message.trunk().id()] = message.trunk();
   book_.add(message);

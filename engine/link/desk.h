@@ -13,6 +13,7 @@
 #include "engine/link/command_log.h"
 #include "engine/link/engine.pb.h"
 #include "engine/link/event_book.h"
+#include "engine/link/phone_book.h"
 #include "engine/link/ports.h"
 #include "engine/link/prompts.h"
 #include "engine/link/recordings.h"
@@ -30,8 +31,8 @@ namespace carillon::link {
 ///           drained (no new calls in or out) until control has acknowledged.
 class Desk {
  public:
-  Desk(std::vector<ShardPort> shards, Journal& journal, EventBook& book, PromptStore& prompts, Recordings recordings,
-       std::uint32_t legs_max);
+  Desk(std::vector<ShardPort> shards, Journal& journal, EventBook& book, PromptStore& prompts, PhoneBook& phones,
+       Recordings recordings, std::uint32_t legs_max);
 
   void perform(const wire::ToEngine& message, WallTime now);
   /// One look at every ring: events, answers, commands that return; and pushes what waits. Bounded per shard. True
@@ -85,11 +86,13 @@ class Desk {
   wire::FromEngine& answer(std::uint64_t id);
   std::size_t shard_of(LegId leg) const;
   void place_beside(LegId leg, LegId other);
+  void bind_again(call::PutEndpoint& phone, WallTime now);
 
   std::vector<Shard> shards_;
   Journal& journal_;
   EventBook& book_;
   PromptStore& prompts_;
+  PhoneBook& phones_;
   Recordings recordings_;
   std::uint32_t legs_max_;
   CommandLog log_;

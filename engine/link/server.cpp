@@ -55,6 +55,7 @@ struct Server::Parts {
   std::unique_ptr<TlsContext> tls;
   std::unique_ptr<Journal> journal;
   std::unique_ptr<PromptStore> prompts;
+  std::unique_ptr<PhoneBook> phones;
   std::unique_ptr<EventBook> book;
   std::unique_ptr<Desk> desk;
   std::unique_ptr<Listener> listener;
@@ -109,11 +110,12 @@ std::string Server::Parts::open(std::vector<ShardPort> shards) {
   wake_fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (wake_fd < 0) return "eventfd: no file descriptor left";
 
+  phones = std::make_unique<PhoneBook>(config.data_dir + "/phones", wall_now());
   book = std::make_unique<EventBook>(*journal);
   if (journal->living() != 0) spdlog::warn("link: {} legs ended with the last process", journal->living());
   book->end_orphans(wall_now());
-  desk = std::make_unique<Desk>(std::move(shards), *journal, *book, *prompts, Recordings(config.recordings_dir),
-                                config.legs_max);
+  desk = std::make_unique<Desk>(std::move(shards), *journal, *book, *prompts, *phones,
+                                Recordings(config.recordings_dir), config.legs_max);
   return {};
 }
 
@@ -266,6 +268,7 @@ void Server::Parts::keep_time(TimePoint now) {
   if (now - second_at < 1s) return;
   second_at = now;
   journal->start_write_back();
+  if (!phones->save()) spdlog::warn("link: {}/phones cannot be written", config.data_dir);
   if (active) active->send(desk->stats(wall_now()));
 }
 

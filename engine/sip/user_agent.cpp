@@ -130,14 +130,14 @@ std::optional<Binding> UserAgent::find_binding(std::string_view endpoint_id, Tim
 }
 
 void UserAgent::apply_binding(std::string_view endpoint_id, std::string_view contact, const Endpoint& destination,
-                              Duration expires, TimePoint now) {
+                              Duration expires, TimePoint now, bool tells) {
   Phone* phone = agent_->phones.find(endpoint_id);
   if (!phone) return;
   if (expires <= Duration{0}) return agent_->phones.unbind(*phone);
   if (contact.size() > 320) return;
   agent_->phones.bind(*phone, contact, destination, expires, now);
   phone->call_id = FixedText<192>();  // learned elsewhere: its CSeq is not known here
-  phone->is_foreign = true;
+  phone->is_foreign = !tells;
 }
 
 }  // namespace carillon::sip

@@ -142,9 +142,10 @@ class UserAgent {
   bool put_endpoint(const EndpointConfig& endpoint);
   void remove_endpoint(std::string_view id);
   std::optional<Binding> find_binding(std::string_view endpoint_id, TimePoint now) const;
-  /// A registration that another shard learned (its kRegistration event); `expires` 0 removes. Raises no event.
+  /// A registration that another shard learned (its kRegistration event), or an earlier process; `expires` 0 removes.
+  /// Raises no event now, and one when it runs out only where `tells`.
   void apply_binding(std::string_view endpoint_id, std::string_view contact, const Endpoint& destination,
-                     Duration expires, TimePoint now);
+                     Duration expires, TimePoint now, bool tells = false);
 
  private:
   std::unique_ptr<class Agent> agent_;
