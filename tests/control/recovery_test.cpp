@@ -322,6 +322,35 @@ TEST_F(Recovery, HundredsInFlightWhenTheEngineDiesAreTriedAgainAndAreNobodysRefu
   for (const auto& [number, times] : dialed) EXPECT_EQ(times, 2) << number;
 }
 
+TEST_F(Recovery, WhatACampaignHasDoneIsCountedAfterARestartToo) {
+  const auto id = campaign(fill(20), "predictive", R"(,"channels_max":1,"wrap_up_s":0)");
+  const auto ada = agent(id);
+  const auto desk = seat(ada);
+  act(id, "start");
+  for (int i = 0; i < 3; ++i) {
+    const auto leg = person();
+    step();
+    if (i == 0) {
+      mark(leg, "safe_harbour");
+    } else {
+      bridged(leg, desk);
+      step();
+    }
+    end(leg);
+    step();
+    step();
+  }
+  const auto before = live(id);
+  ASSERT_EQ(number(before.at("answered_by_person")), 3);
+  ASSERT_EQ(number(before.at("abandoned")), 1);
+  kill_control();
+  engine_is_there({desk});
+  const auto after = live(id);
+  for (const char* figure : {"attempts", "outcomes", "answered_by_person", "connected", "abandoned",
+                             "abandoned_rate_day", "abandoned_rate_30_days"})
+    EXPECT_EQ(before.at(figure), after.at(figure)) << figure;
+}
+
 TEST_F(Recovery, AnOriginateThatTheEngineTookWithItIsEndedByTheJournalAlone) {
   const auto id = campaign(fill(1), "broadcast");
   act(id, "start");
