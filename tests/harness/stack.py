@@ -132,7 +132,7 @@ class Stack:
             self.rest.close()
         self.rest = Rest("127.0.0.1", self.http_port, token)
         if "engine" in self.processes:  # else control is meant to be alone
-            self.wait_until(lambda: self.rest.exchange("GET", "/health")[0] == 200, 15, "control has its engine")
+            self.wait_until(lambda: self.rest.exchange("GET", "/health")[0] == 200, 60, "control has its engine")
 
     def start(self):
         """Everything, in the order in which they need each other."""
