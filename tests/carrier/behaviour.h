@@ -45,7 +45,8 @@ struct Options {
   std::optional<std::pair<Duration, Duration>> agent_talk;  ///< how long an agent stays; else the other side ends it
   /// When one hears an agent it talks back, and hangs up so long after; else it goes by its own patience.
   std::optional<std::pair<Duration, Duration>> talk;
-  Duration patience = 60s;  ///< when even the patient hang up
+  Duration patience = 60s;    ///< when even the patient hang up
+  Duration media_timeout{0};  ///< without a packet from the other side; zero: waits for ever
 };
 
 /// One stretch of what a phone says: a sound, or silence of that length when `sound` is empty.

@@ -45,6 +45,7 @@ class Ear {
   const RtpBooks& books() const { return books_; }
   const std::string& digits() const { return digits_; }  ///< heard by RFC 4733
   TimePoint base() const { return base_; }
+  TimePoint last_arrival() const { return last_arrival_; }  ///< of a packet; TimePoint{} until then
   /// µ-law, index 0 at base(); silence where nothing came.
   const std::vector<std::uint8_t>& heard() const { return heard_; }
   std::vector<std::uint8_t> take_heard() { return std::move(heard_); }

@@ -55,6 +55,9 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--agent", a.agents, "USER:PASSWORD@ADDRESS:PORT: a phone that registers there; repeatable");
   app.add_option("--agent-talk", a.agent_talk, "MIN-MAX milliseconds after which an agent hangs up");
   app.add_option("--talk", a.talk, "MIN-MAX milliseconds after which whoever hears an agent hangs up");
+  app.add_option_function<unsigned>(
+      "--media-timeout", [&a](unsigned ms) { a.config.options.media_timeout = std::chrono::milliseconds(ms); },
+      "milliseconds without a packet after which a phone hangs up; 0: never");
   app.add_option("--keep-heard", a.keep_heard, "folder for a WAV of what each call heard");
   app.add_option("--exit-after", a.exit_after, "seconds after which it ends by itself");
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tests/carrier/badge.h"
 
 namespace carillon::carrier {
@@ -135,6 +137,11 @@ void Phone::talk(TimePoint now) {
       now >= ear_.onset() + behaviour_.digit_after) {
     is_digit_pressed_ = true;
     if (mouth_.press(behaviour_.digit)) truth_.digits_sent += behaviour_.digit;
+  }
+  const TimePoint heard_at = std::max(answered_at_, ear_.last_arrival());
+  if (board_.options.media_timeout > 0ns && now > heard_at + board_.options.media_timeout) {
+    truth_.is_media_lost = true;
+    hang_up(now);
   }
   if (behaviour_.hang_up_after && now >= answered_at_ + *behaviour_.hang_up_after && truth_.acknowledged) hang_up(now);
 }

@@ -62,18 +62,18 @@ std::string to_json(const CallTruth& call, const std::vector<Occurrence>& occurr
   return fmt::format(
       R"({{"sip_call_id":{},"from":{},"to":{},"behaviour":{},"outgoing":{},)"
       R"("invite_at":{},"ringing_at":{},"answered_at":{},"ended_at":{},)"
-      R"("sip_final":{},"acknowledged":{},"ended_by":{},"cancelled":{},"challenged":{},"held":{},)"
+      R"("sip_final":{},"acknowledged":{},"ended_by":{},"media_lost":{},"cancelled":{},"challenged":{},"held":{},)"
       R"("greeting_began_ms":{},"greeting_end_ms":{},"beep_end_ms":{},"heard":[{}],"heard_ms":{},"energy_share":{:.3f},)"
       R"("ringback_ms":{},"digits_sent":{},"digits_heard":{},"badge_hz":{},"badges_heard":[{}],)"
       R"("rtp":{{"in":{},"out":{},"expected":{},"lost":{},"late":{},"foreign":{},"streams":{},"gap_max_ms":{}}}}})",
       in_quotes(call.sip_call_id), in_quotes(call.from), in_quotes(call.to), in_quotes(call.behaviour),
       call.is_outgoing, time_or_null(call.invite_at), time_or_null(call.ringing_at), time_or_null(call.answered_at),
       time_or_null(call.ended_at), call.sip_final, call.acknowledged,
-      call.ended_by.empty() ? "null" : in_quotes(call.ended_by), call.is_cancelled, call.is_challenged, call.held,
-      or_null(call.greeting_began), or_null(call.greeting_end), or_null(call.beep_end), heard, call.heard.size() / 8,
-      call.energy_share, milliseconds(ringback), in_quotes(call.digits_sent), in_quotes(call.digits_heard),
-      call.badge_hz > 0 ? fmt::format("{}", call.badge_hz) : "null", badges_json(call), call.rtp.in, call.rtp_out,
-      call.rtp.expected, call.rtp.lost, call.rtp.late, call.rtp.foreign, call.rtp.streams,
+      call.ended_by.empty() ? "null" : in_quotes(call.ended_by), call.is_media_lost, call.is_cancelled,
+      call.is_challenged, call.held, or_null(call.greeting_began), or_null(call.greeting_end), or_null(call.beep_end),
+      heard, call.heard.size() / 8, call.energy_share, milliseconds(ringback), in_quotes(call.digits_sent),
+      in_quotes(call.digits_heard), call.badge_hz > 0 ? fmt::format("{}", call.badge_hz) : "null", badges_json(call),
+      call.rtp.in, call.rtp_out, call.rtp.expected, call.rtp.lost, call.rtp.late, call.rtp.foreign, call.rtp.streams,
       milliseconds(call.rtp.gap_max));
 }
 

@@ -27,6 +27,7 @@ struct CallTruth {
   std::string ended_by;  ///< "carrier" (our side), else "caller" or, of a call we placed, "callee"
   bool is_cancelled = false, is_challenged = false;
   std::string digits_sent, digits_heard;
+  bool is_media_lost = false;                                ///< hung up since nothing came any more
   bool acknowledged = false;                                 ///< our final answer got its ACK
   Duration answer_offset{0};                                 ///< of the answer on the time line of `heard`
   Duration greeting_began{0}, greeting_end{0}, beep_end{0};  ///< from answer; zero: none

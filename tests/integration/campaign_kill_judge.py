@@ -55,6 +55,7 @@ class Judge:
             self.seat_was_kept(desk)
         for books, live in zip(story.campaigns, story.lives):
             self.books_balance(books, live)
+        self.nobody_hears_nothing()
         self.joined()
         self.talked_on()
         self.nothing_is_left()
@@ -73,6 +74,11 @@ class Judge:
                 self.fault(f"{before.name} was called again before the engine died")
         self.counts["calls"] += len(lines)
         self.counts["calls_cut"] += sum(bool(line.cuts) for line in lines)
+
+    def nobody_hears_nothing(self):
+        for line in self.lines:
+            if line.truth["media_lost"] and not line.cuts:
+                self.fault(f"{line.name} heard nothing any more though no engine had died")
 
     def seat_was_kept(self, desk):
         """A leg ends with its engine or when its agent goes home; never with control."""

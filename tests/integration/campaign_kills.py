@@ -14,6 +14,7 @@ SHARES = (5, 3, 2)  # of the kills beyond the first two of each kind
 MESSAGE, HARBOUR = "welcome", "harbour"
 # People answer soon and hang up soon, so that a minute holds many calls.
 PEOPLE = ["--answer-delay", "300-1500", "--early-hang-up-rate", "0", "--patient-rate", "1", "--talk", "3000-9000",
+          "--media-timeout", "8000",
           "--opt-out-rate", "0", "--press-one-rate", "0",
           "--behaviour-mix", "person=.62,machine=.15,busy=.1,silence=.05,congestion=.08"]
 # Only what an engine's death does to a call is tried again, at once: a number that is called twice tells of a death.
