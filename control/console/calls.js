@@ -13,7 +13,7 @@ function rowOf(call, attempt) {
   const ended = call && call.state !== 'ended' ? call.state : call && !call.answered_at ? [call.sip_status || '', call.reason || call.error || ''].join(' ').trim() : 'answered';
   return {id: call ? call.id : attempt.call, at: call ? call.created_at : attempt.placed_at,
     number: call ? (call.direction === 'inbound' ? call.from : call.to) : attempt.number,
-    kind: attempt ? nameOf('campaigns', attempt.campaign) : call.direction === 'inbound' ? 'inbound' : 'by hand',
+    kind: attempt && attempt.queue ? nameOf('queues', attempt.queue) : attempt ? nameOf('campaigns', attempt.campaign) : call.direction === 'inbound' ? 'inbound' : 'by hand',
     outcome: attempt ? words(attempt.outcome || 'in progress') : ended, verdict: words((call || attempt).verdict || ''),
     disposition: attempt && attempt.disposition ? words(attempt.disposition) + (attempt.was_machine ? ', was a machine' : '') : '',
     talked: talked ? seconds(talked) : '', recording: (call || attempt).recording || ''};
