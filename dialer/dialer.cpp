@@ -433,7 +433,7 @@ bool Dialer::dial_next(Campaign& campaign, TimePoint now, WallTime wall, int& re
       --refusals;
       continue;
     }
-    count_attempt(*lead, check.zone(*lead)->local(wall).day);
+    count_attempt(*lead, check.day(*lead, wall));
     const AttemptId id{next_attempt_++};
     campaign.attempts.emplace(id.value, Attempt{.id = id, .lead = *lead, .placed = now});
     attempt_campaign_.emplace(id, campaign.config.id);

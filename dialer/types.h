@@ -26,7 +26,7 @@ using AgentId = Id<struct AgentTag>;
 struct Lead {
   LeadId id;
   std::string number;                         ///< E.164
-  std::string time_zone;                      ///< IANA name; empty: the campaign's
+  std::string time_zone;                      ///< IANA names, a space between; empty: the campaign's
   std::int32_t priority = 0;                  ///< higher first
   std::uint32_t attempts = 0;                 ///< made so far
   std::uint32_t attempts_today = 0;           ///< since local midnight of `attempts_day`

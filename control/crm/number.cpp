@@ -1,47 +1,48 @@
 #include "control/crm/number.h"
 
 #include <algorithm>
-#include <array>
+#include <bit>
+#include <cstdint>
+#include <iterator>
 
 namespace carillon::control {
 namespace {
 
-/// How a region writes numbers at home (ITU national numbering plans): what is dialed before a foreign and before a
-/// national number, and how long a national (significant) number is.
+/// How a region writes numbers at home: what is dialed before a foreign and before a national number, and how long a
+/// national (significant) number may be: bit n, n digits.
 struct Region {
   std::string_view iso, country, abroad, national;
-  std::size_t digits_min, digits_max;
+  std::uint32_t lengths;
+  bool takes(std::size_t digits) const { return digits < 32 && (lengths >> digits & 1) != 0; }
+  std::size_t digits_min() const { return static_cast<std::size_t>(std::countr_zero(lengths)); }
+  std::size_t digits_max() const { return static_cast<std::size_t>(std::bit_width(lengths)) - 1; }
 };
 
-constexpr std::array<Region, 30> kRegions = {{
-    {"US", "1", "011", "1", 10, 10},  {"CA", "1", "011", "1", 10, 10}, {"GB", "44", "00", "0", 9, 10},
-    {"IE", "353", "00", "0", 7, 9},   {"DE", "49", "00", "0", 6, 12},  {"AT", "43", "00", "0", 4, 13},
-    {"CH", "41", "00", "0", 9, 9},    {"FR", "33", "00", "0", 9, 9},   {"ES", "34", "00", "", 9, 9},
-    {"PT", "351", "00", "", 9, 9},    {"IT", "39", "00", "", 6, 11},   {"NL", "31", "00", "0", 9, 9},
-    {"BE", "32", "00", "0", 8, 9},    {"LU", "352", "00", "", 4, 11},  {"DK", "45", "00", "", 8, 8},
-    {"SE", "46", "00", "0", 7, 10},   {"NO", "47", "00", "", 8, 8},    {"FI", "358", "00", "0", 5, 12},
-    {"PL", "48", "00", "", 9, 9},     {"CZ", "420", "00", "", 9, 9},   {"UA", "380", "00", "0", 9, 9},
-    {"BY", "375", "810", "80", 9, 9}, {"RU", "7", "810", "8", 10, 10}, {"KZ", "7", "810", "8", 10, 10},
-    {"AU", "61", "0011", "0", 9, 9},  {"NZ", "64", "00", "0", 8, 10},  {"IN", "91", "00", "0", 10, 10},
-    {"BR", "55", "00", "0", 10, 11},  {"MX", "52", "00", "", 10, 10},  {"JP", "81", "010", "0", 9, 10},
-}};
+constexpr Region kRegions[] = {
+#include "control/crm/regions.inc"
+};
 
 const Region* find(std::string_view iso) {
   const auto found = std::ranges::find(kRegions, iso, &Region::iso);
-  return found == kRegions.end() ? nullptr : &*found;
+  return found == std::end(kRegions) ? nullptr : &*found;
 }
 
-/// A whole number with its country code: held to the plan of the first region that has the code, else to E.164.
+NumberError of_length(const Region& region, std::size_t digits) {
+  return digits > region.digits_max() ? NumberError::kTooLong : NumberError::kTooShort;
+}
+
+/// A whole number with its country code: held to the plans of the regions that have the code, and where no region has
+/// it (satellites, the world's toll-free numbers), to E.164.
 Result<std::string, NumberError> checked(std::string digits) {
-  std::size_t shortest = 7, longest = 15;
+  if (digits.size() < 7 || digits.starts_with('0')) return NumberError::kTooShort;
+  if (digits.size() > 15) return NumberError::kTooLong;
+  const Region* home = nullptr;
   for (const Region& region : kRegions) {
     if (!digits.starts_with(region.country)) continue;
-    shortest = region.country.size() + region.digits_min;
-    longest = region.country.size() + region.digits_max;
-    break;
+    home = &region;
+    if (region.takes(digits.size() - region.country.size())) return "+" + digits;
   }
-  if (digits.size() < shortest || digits.starts_with('0')) return NumberError::kTooShort;
-  if (digits.size() > longest) return NumberError::kTooLong;
+  if (home) return of_length(*home, digits.size() - home->country.size());
   return "+" + digits;
 }
 
@@ -83,18 +84,17 @@ Result<std::string, NumberError> to_e164(std::string_view typed, std::string_vie
   if (region.empty()) return NumberError::kNoRegion;
   const Region* home = find(region);
   if (!home) return NumberError::kUnknownRegion;
-  if (digits.starts_with(home->abroad) && digits.size() > home->abroad.size() + 6)
+  if (!home->abroad.empty() && digits.starts_with(home->abroad) && digits.size() > home->abroad.size() + 6)
     return checked(digits.substr(home->abroad.size()));
   // With the national prefix first: "8 495 …" in Russia is also as long as a number that begins with 8.
   const bool is_prefixed = !home->national.empty() && digits.starts_with(home->national) &&
-                           digits.size() >= home->national.size() + home->digits_min;
+                           digits.size() >= home->national.size() + home->digits_min();
   if (is_prefixed) {
     digits.erase(0, home->national.size());
-  } else if (digits.size() > home->digits_max && digits.starts_with(home->country)) {
+  } else if (digits.size() > home->digits_max() && digits.starts_with(home->country)) {
     digits.erase(0, home->country.size());  // the country code, its plus lost in a spreadsheet
   }
-  if (digits.size() < home->digits_min) return NumberError::kTooShort;
-  if (digits.size() > home->digits_max) return NumberError::kTooLong;
+  if (!home->takes(digits.size())) return of_length(*home, digits.size());
   return "+" + std::string(home->country) + digits;
 }
 

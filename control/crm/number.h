@@ -15,8 +15,8 @@ std::string_view text(NumberError error);
 /// "+".
 ///
 /// region   ISO 3166 two letters; needed for numbers without a country code
-/// source   ITU-T E.164 §6; national prefixes and lengths of the regions in number.cpp's table. A number with a country
-///          code of a region outside the table is only held to E.164's length.
+/// source   ITU-T E.164 §6; prefixes and lengths by libphonenumber's metadata of 245 regions (regions.inc). Where a
+///          carrier's code follows the prefix for abroad (BR, CO, KR …), foreign numbers must begin with "+".
 Result<std::string, NumberError> to_e164(std::string_view typed, std::string_view region);
 
 bool is_known_region(std::string_view region);

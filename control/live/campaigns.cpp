@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "control/crm/number_zone.h"
 #include "control/live/stored.h"
 
 namespace carillon::control {
@@ -323,8 +324,11 @@ void Campaigns::want_leads(const dialer::WantLeads& want) {
     commit();
     give_back();
   }
-  const auto leads = parts_.leads.take_pending(run->body.lists, want.count, parts_.wall());
+  auto leads = parts_.leads.take_pending(run->body.lists, want.count, parts_.wall());
   if (leads.empty()) return dialer_.no_more_leads(want.campaign, parts_.leads.next_due(run->body.lists));
+  if (run->body.time_zone.empty())
+    for (dialer::Lead& lead : leads)
+      if (lead.time_zone.empty()) lead.time_zone = zones_of(lead.number);
   const std::size_t taken = dialer_.add_leads(want.campaign, leads);
   for (std::size_t i = taken; i < leads.size(); ++i) refused_.push_back({leads[i], parts_.wall(), "", ""});
 }

@@ -56,7 +56,7 @@ json::Faults Campaigns::lacks(const std::string& project, const Campaign& campai
   (void)config_of(campaign, faults);
   (void)plan_of(project, campaign, faults);
   if (campaign.from.empty()) faults.push_back({"/from", "required", "a caller's number is needed"});
-  if (parts_.zones.find(campaign.time_zone) == nullptr)
+  if (!campaign.time_zone.empty() && parts_.zones.find(campaign.time_zone) == nullptr)
     faults.push_back({"/time_zone", "unknown", "is not a time zone"});
   if (campaign.trunks.empty()) faults.push_back({"/trunks", "required", "no trunk"});
   for (std::size_t i = 0; i < campaign.trunks.size(); ++i)

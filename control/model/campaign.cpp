@@ -115,7 +115,11 @@ Rules Campaign::rules() {
       {.field = "repeat_digit", .about = "Plays the message again.", .check = check_digit},
       {.field = "agent_digit", .about = "Asks for an agent.", .check = check_digit},
       {.field = "window", .about = "By day, local time of the person called; none: every day 08:00-21:00."},
-      {.field = "time_zone", .about = "IANA name, for leads that name none.", .max = 64},
+      {.field = "time_zone",
+       .about = "IANA name, for leads and lists that name none. Empty: where the number lies; one that does not tell "
+                "is called only while "
+                "the window is open in all zones of its country.",
+       .max = 64},
       {.field = "retry", .about = "By outcome.", .max = 16},
       {.field = "channels_max", .about = "Calls at once.", .min = 1, .max = 100000},
       {.field = "calls_per_second_max", .about = "New calls.", .min = 0.01, .max = 10000},

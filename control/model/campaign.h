@@ -63,7 +63,7 @@ struct Campaign {
   MachineAnswer on_machine = MachineAnswer::kHangUp;
   std::optional<std::string> opt_out_digit, repeat_digit, agent_digit;
   std::map<std::string, std::vector<WindowSpan>> window;  ///< "mon" … "sun"; empty: every day 08:00-21:00
-  std::string time_zone = "UTC";
+  std::string time_zone;                                  ///< for leads without one; empty: where the number lies
   LimitsBody limits;
   std::map<std::string, RetryBody> retry;  ///< by outcome; those not named keep the dialer's rule
   PacingBody pacing;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
+
+#include "engine/base/check.h"
 
 namespace carillon::dialer {
 namespace {
@@ -10,6 +13,32 @@ namespace {
 constexpr std::array<std::string_view, 24> kEmergency = {"000", "061", "08",  "100", "101", "102", "103", "104",
                                                          "105", "108", "110", "111", "112", "113", "114", "115",
                                                          "117", "118", "119", "120", "122", "911", "995", "999"};
+
+/// Where a lead may be: all of them where its number does not tell. Empty when one is not known.
+using Places = std::vector<const Zone*>;
+Places places(const Gate& gate, const Lead& lead) {
+  std::string_view names = lead.time_zone.empty() ? gate.time_zone : lead.time_zone;
+  Places places;
+  do {
+    const std::string_view name = names.substr(0, names.find(' '));
+    const Zone* zone = gate.zones.find(std::string(name));
+    if (!zone) return {};
+    places.push_back(zone);
+    names.remove_prefix(std::min(names.size(), name.size() + 1));
+  } while (!names.empty());
+  return places;
+}
+
+/// The first instant from `at` on when the window is open in all places; max() when there is none.
+WallTime next_open(const CallingWindow& window, const Places& places, WallTime at) {
+  constexpr int kTriesMax = 400;  // each goes at least to another opening
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    const WallTime before = at;
+    for (const Zone* zone : places) at = window.next_open(*zone, at);
+    if (at == before || at == WallTime::max()) return at;
+  }
+  return WallTime::max();
+}
 
 bool is_e164(std::string_view number) {
   if (!number.starts_with('+') || number.size() < 8 || number.size() > 16 || number[1] == '0') return false;
@@ -30,8 +59,12 @@ bool is_emergency(std::string_view number) {
   return std::ranges::find(kEmergency, number) != kEmergency.end();
 }
 
-const Zone* Gate::zone(const Lead& lead) const {
-  return zones.find(lead.time_zone.empty() ? time_zone : lead.time_zone);
+std::int64_t Gate::day(const Lead& lead, WallTime now) const {
+  const Places here = places(*this, lead);
+  CHECK(!here.empty());
+  std::int64_t latest = here.front()->local(now).day;
+  for (const Zone* zone : here) latest = std::max(latest, zone->local(now).day);
+  return latest;
 }
 
 Refusal Gate::check(const Lead& lead, WallTime now) const {
@@ -40,12 +73,14 @@ Refusal Gate::check(const Lead& lead, WallTime now) const {
   if (std::ranges::any_of(do_not_call, [&](const DoNotCall* list) { return list->contains(lead.number); }))
     return Refusal::kDoNotCall;
   if (lead.attempts >= limits.total) return Refusal::kAttemptsTotal;
-  const Zone* local_zone = zone(lead);
-  if (!local_zone) return Refusal::kUnknownZone;
-  if (lead.attempts_today >= limits.per_day && lead.attempts_day == local_zone->local(now).day)
+  const Places here = places(*this, lead);
+  if (here.empty()) return Refusal::kUnknownZone;
+  if (lead.attempts_today >= limits.per_day &&
+      std::ranges::any_of(here, [&](const Zone* zone) { return zone->local(now).day <= lead.attempts_day; }))
     return Refusal::kAttemptsToday;
   if (lead.not_before > now) return Refusal::kNotYet;
-  if (!window.is_open(*local_zone, now)) return Refusal::kOutsideWindow;
+  if (!std::ranges::all_of(here, [&](const Zone* zone) { return window.is_open(*zone, now); }))
+    return Refusal::kOutsideWindow;
   return Refusal::kNone;
 }
 
@@ -54,13 +89,14 @@ WallTime Gate::again(const Lead& lead, WallTime now) const {
     case Refusal::kNone:
       return now;
     case Refusal::kNotYet:
-      return window.next_open(*zone(lead), lead.not_before);
+      return next_open(window, places(*this, lead), lead.not_before);
     case Refusal::kOutsideWindow:
-      return window.next_open(*zone(lead), now);
+      return next_open(window, places(*this, lead), now);
     case Refusal::kAttemptsToday: {
-      const Zone& local_zone = *zone(lead);
-      return window.next_open(local_zone,
-                              std::max(lead.not_before, local_zone.instant(local_zone.local(now).day + 1, 0)));
+      const Places here = places(*this, lead);
+      WallTime from = lead.not_before;
+      for (const Zone* zone : here) from = std::max(from, zone->instant(lead.attempts_day + 1, 0));
+      return next_open(window, here, from);
     }
     default:
       return WallTime::max();

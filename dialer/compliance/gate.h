@@ -38,13 +38,13 @@ struct Gate {
   std::span<const DoNotCall* const> do_not_call;  ///< project's, campaign's, national
   const CallingWindow& window;
   const AttemptLimits& limits;
-  const std::string& time_zone;  ///< for leads that name none
+  const std::string& time_zone;  ///< for leads that name none; several with a space between: the window is open in all
 
   Refusal check(const Lead& lead, WallTime now) const;
   /// When a lead refused for its window, day limit or delay may be tried again; max() when never.
   WallTime again(const Lead& lead, WallTime now) const;
-  /// The lead's zone, or null.
-  const Zone* zone(const Lead& lead) const;
+  /// The local day that an attempt now counts for: the latest of the lead's zones. Its zones must be known.
+  std::int64_t day(const Lead& lead, WallTime now) const;
 };
 
 /// Emergency and rescue numbers of the world's plans, also behind a plus: never dialed by a machine.

@@ -53,7 +53,8 @@ class CampaignTest : public testing::Test {
     return control->made("/v1/campaigns",
                          R"({"name":"drive)" + std::to_string(++campaigns) + R"(","mode":")" + mode + R"(","list":")" +
                              list.id + R"(","trunks":[")" + trunk + R"("],"from":"+12125550000","prompt":")" + prompt +
-                             R"(","safe_harbour_prompt":")" + harbour + R"(","opt_out_digit":"9")" + more + "}");
+                             R"(","safe_harbour_prompt":")" + harbour + R"(","opt_out_digit":"9")" +
+                             (more.find("time_zone") == more.npos ? R"(,"time_zone":"UTC")" : "") + more + "}");
   }
   void act(const std::string& id, const std::string& action, int status = 202) {
     const auto response = control->send("POST", "/v1/campaigns/" + id + "/actions/" + action, "{}");

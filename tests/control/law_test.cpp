@@ -3,6 +3,7 @@
 
 #include <ctime>
 
+#include "control/crm/number_zone.h"
 #include "engine/base/random.h"
 #include "tests/control/campaigns_fixture.h"
 
@@ -169,6 +170,44 @@ TEST_F(Law, EachIsCalledByTheClockOfTheirOwnZone) {
     EXPECT_GE(minute(local(zones.at(number), at)), 8 * 60) << number;
     EXPECT_LT(minute(local(zones.at(number), at)), 8 * 60 + 10) << number;
   }
+}
+
+// Where nobody names a zone the number does; one that may lie in several is called while all of them are open.
+TEST_F(Law, WithoutAZoneTheNumberTells) {
+  const auto list = list_of("people", "");
+  const std::map<std::string, std::vector<const char*>> zones = {
+      {"+12125551000", {"America/New_York"}},
+      {"+18085551000", {"Pacific/Honolulu"}},
+      {"+442079460000", {"Europe/London"}},
+      {"+18005551000", {"America/New_York", "Pacific/Honolulu", "Pacific/Guam", "America/St_Johns"}}};  // toll-free
+  for (const auto& [number, where] : zones) add(list, number);
+  const auto id = campaign(list, "broadcast", R"(,"time_zone":"","limits":{"total":1})");
+  act(id, "start");
+  std::map<std::string, WallTime> called;
+  for (int i = 0; i < 30 * 12; ++i)
+    for (const CallMade& call : turn(5min)) EXPECT_TRUE(called.emplace(call.to, call.at).second);
+  EXPECT_EQ(called.size(), zones.size());
+  for (const auto& [number, at] : called)
+    for (const char* zone : zones.at(number)) {
+      EXPECT_GE(minute(local(zone, at)), 8 * 60) << number << " in " << zone;
+      EXPECT_LT(minute(local(zone, at)), 21 * 60) << number << " in " << zone;
+    }
+  EXPECT_EQ(state(id), "finished");
+}
+
+// All that the table of numbers names is known here, so nobody is turned away for the table's sake.
+TEST_F(Law, EveryZoneOfANumberIsKnown) {
+  int zones = 0;
+  for (int prefix = 1; prefix < 100'000; ++prefix) {
+    std::string_view names = zones_of("+" + std::to_string(prefix));
+    while (!names.empty()) {
+      const std::string name(names.substr(0, names.find(' ')));
+      EXPECT_NE(ControlProcess::test_zones().find(name), nullptr) << name;
+      names.remove_prefix(std::min(names.size(), name.size() + 1));
+      ++zones;
+    }
+  }
+  EXPECT_GT(zones, 90'000);
 }
 
 // Two attempts a day, a kill between any two: what was made before the kill counts after it, and so does a call that

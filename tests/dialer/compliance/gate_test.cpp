@@ -106,6 +106,42 @@ TEST(Gate, AnUnknownZoneIsNotGuessed) {
   EXPECT_EQ(rules.gate().check(lost, kNoon), Refusal::kUnknownZone);
 }
 
+// A number that does not tell where its owner is: called when all its zones allow it, counted for all their days.
+TEST(Gate, SeveralZonesMustAllBeOpen) {
+  Rules rules;
+  rules.zones.put("Pacific/Honolulu", Zone({{WallTime::min(), hours(-10)}}));
+  Lead roaming = lead();
+  roaming.time_zone = "America/New_York Pacific/Honolulu";
+  const WallTime day = sys_days(2026y / 7 / 1);  // New York opens 12:00-25:00 UTC, Honolulu 18:00-31:00
+  EXPECT_EQ(rules.gate().check(roaming, day + 17h), Refusal::kOutsideWindow);
+  EXPECT_EQ(rules.gate().check(roaming, day + 18h), Refusal::kNone);
+  EXPECT_EQ(rules.gate().check(roaming, day + 24h + 59min), Refusal::kNone);
+  EXPECT_EQ(rules.gate().check(roaming, day + 25h), Refusal::kOutsideWindow);
+  EXPECT_EQ(rules.gate().again(roaming, day + 13h), day + 18h);
+  EXPECT_EQ(rules.gate().again(roaming, day + 25h), day + 42h);
+  roaming.time_zone += " Mars/Olympus";
+  EXPECT_EQ(rules.gate().check(roaming, day + 20h), Refusal::kUnknownZone);
+  for (auto& spans : rules.window.days) spans = {{8 * 60, 9 * 60}};  // never in both
+  roaming.time_zone = "America/New_York Pacific/Honolulu";
+  EXPECT_EQ(rules.gate().again(roaming, day + 13h), WallTime::max());
+}
+
+TEST(Gate, ADayIsOverWhenItIsOverInAllZones) {
+  Rules rules;
+  rules.zones.put("Asia/Tokyo", Zone({{WallTime::min(), hours(9)}}));
+  for (auto& spans : rules.window.days) spans = {{0, 1440}};
+  Lead roaming = lead();
+  roaming.time_zone = "America/New_York Asia/Tokyo";
+  const WallTime at = sys_days(2026y / 7 / 1) + 16h;  // 1 July 12:00 in New York, 2 July 01:00 in Tokyo
+  roaming.attempts_day = rules.gate().day(roaming, at);
+  roaming.attempts_today = roaming.attempts = rules.limits.per_day;
+  EXPECT_EQ(roaming.attempts_day, sys_days(2026y / 7 / 2).time_since_epoch().count());
+  const WallTime third_in_new_york = sys_days(2026y / 7 / 3) + 4h;
+  EXPECT_EQ(rules.gate().check(roaming, third_in_new_york - 1ms), Refusal::kAttemptsToday);
+  EXPECT_EQ(rules.gate().again(roaming, at), third_in_new_york);
+  EXPECT_EQ(rules.gate().check(roaming, third_in_new_york), Refusal::kNone);
+}
+
 TEST(Zone, LocalTimesThatDoNotExistOrComeTwice) {
   const Zone zone = eastern();
   const auto spring = sys_days(2026y / 3 / 8).time_since_epoch().count();
