@@ -87,6 +87,10 @@ void Calls::play_over(Leg& leg, bool is_complete, TimePoint now) {
     events_.push(event);
   }
   if (owner == PlayOwner::kCommand) give_back(leg.play);
+  const PlanState* state = leg.machine.state();
+  const bool waits = state && state->action == Action::kWait && !leg.is_bridged();
+  if (owner == PlayOwner::kCommand && is_complete && waits)  // after an announcement music goes on
+    start_play(leg, state->prompts, 0, PlayOwner::kPlan, now);
   if (owner == PlayOwner::kPlan && is_complete) perform(leg, leg.machine.on_play_over(now), now);
 }
 

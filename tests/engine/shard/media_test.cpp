@@ -224,6 +224,24 @@ TEST(Media, AMessagePlaysForAsManyLoopsAsAsked) {
   EXPECT_EQ(world.a.commands_out(), 1u) << "only the Originate is still held";
 }
 
+TEST(Media, MusicGoesOnAfterAnAnnouncement) {
+  World world;
+  answers(world.b, listen_plan());
+  const media::Prompt music = tone(300, 1s), word = tone(700, 500ms);
+  call::Plan waiting;
+  waiting.states.push_back(plan_state("music", Action::kWait));
+  waiting.states.back().prompts = {&music};
+  const LegId leg = world.a.dial("b", "+1", waiting);
+  world.run(2300ms);
+  world.a.tell(call::Play{leg, {&word}, 1});
+  world.run(3s);
+  const auto& heard = world.b.recordings.sounds.at(world.b.last_incoming.value).left;
+  const double seconds = static_cast<double>(heard.size()) / 8000;
+  EXPECT_NEAR(share_of(heard, 700) * seconds, 0.5, 0.06);
+  EXPECT_GT(share_of(heard, 300) * seconds, 4.0);
+  EXPECT_GT(share_of(std::vector(heard.end() - 8000, heard.end()), 300), 0.9) << "again, behind the word";
+}
+
 TEST(Media, ABusyToneInTheEarOfTheDetectorDrivesThePlan) {
   World world;
   const media::Prompt busy = media::tone_prompt(media::tone_spec(media::Tone::kBusy, media::national_plan("US")));
