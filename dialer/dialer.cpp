@@ -245,20 +245,29 @@ void Dialer::on_ended(AttemptId attempt, EndFacts facts, TimePoint now, WallTime
   pending_.push_back(LeadBack{campaign.config.id, attempt, std::move(lead), outcome, again});
 }
 
-AttemptId Dialer::on_incoming(CampaignId queue, const std::string& from, TimePoint now) {
+AttemptId Dialer::on_incoming(CampaignId queue, const std::string& from, TimePoint now, bool waits) {
   const auto found = campaigns_.find(queue);
   if (found == campaigns_.end() || found->second.config.mode != Mode::kInbound) return {};
   Campaign& campaign = found->second;
   if (campaign.attempts.size() >= campaign.config.channels_max) return {};
   const AttemptId id{next_attempt_++};
-  Attempt attempt{.id = id, .lead = {}, .phase = Attempt::Phase::kWaiting, .placed = now, .waiting_since = now};
+  const auto phase = waits ? Attempt::Phase::kWaiting : Attempt::Phase::kAnswered;
+  Attempt attempt{.id = id, .lead = {}, .phase = phase, .placed = now, .waiting_since = now};
   attempt.lead.number = from;
   attempt.is_learned = attempt.is_person = true;
   ++campaign.counters.attempts;
   campaign.attempts.emplace(id.value, std::move(attempt));
   attempt_campaign_.emplace(id, queue);
-  campaign.waiting.push_back(id);
+  if (waits) campaign.waiting.push_back(id);
   return id;
+}
+
+void Dialer::on_overflow(AttemptId attempt) {
+  const Found found = find_attempt(attempt);
+  if (!found || found.campaign->config.mode != Mode::kInbound) return;
+  found.attempt->is_abandoned = true;  // should the agent on its way not come, nobody else is asked
+  std::erase(found.campaign->waiting, attempt);
+  if (found.attempt->phase <= Attempt::Phase::kWaiting) found.attempt->phase = Attempt::Phase::kLost;
 }
 
 std::size_t Dialer::position(AttemptId attempt) const {
@@ -274,7 +283,8 @@ void Dialer::restore(CampaignId campaign, AttemptId attempt, Lead lead, Attempt:
   const auto found = campaigns_.find(campaign);
   if (found == campaigns_.end()) return;
   next_attempt_ = std::max(next_attempt_, attempt.value + 1);
-  const bool is_person = phase >= Attempt::Phase::kWaiting;
+  const bool is_caller = found->second.config.mode == Mode::kInbound;
+  const bool is_person = is_caller || phase >= Attempt::Phase::kWaiting;
   Attempt restored{.id = attempt,
                    .lead = std::move(lead),
                    .phase = phase,
@@ -323,14 +333,17 @@ void Dialer::end_wrap_ups(TimePoint now) {
 
 void Dialer::connect_waiting(TimePoint now) {
   for (;;) {
-    // the person who has waited longest among all campaigns that have a ready agent
+    // the person who has waited longest among all campaigns that have a ready agent; who called us comes first
     Campaign* chosen = nullptr;
     std::optional<AgentId> agent;
     TimePoint longest = TimePoint::max();
     for (auto& [id, campaign] : campaigns_) {
       if (campaign.waiting.empty()) continue;
       const Attempt& first = campaign.attempts.at(campaign.waiting.front().value);
-      if (first.waiting_since >= longest) continue;
+      const bool is_caller = campaign.config.mode == Mode::kInbound;
+      const bool chosen_called = chosen && chosen->config.mode == Mode::kInbound;
+      if (chosen_called && !is_caller) continue;
+      if (chosen_called == is_caller && first.waiting_since >= longest) continue;
       const auto candidate = roster_.longest_idle(id);
       if (!candidate) continue;
       chosen = &campaign;

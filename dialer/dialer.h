@@ -125,12 +125,16 @@ class Dialer {
   /// The agent could not be reached (phone gone): the person waits again, at the head.
   void on_connect_failed(AttemptId attempt, TimePoint now);
   void on_ended(AttemptId attempt, EndFacts facts, TimePoint now, WallTime wall);
-  /// An inbound caller for a queue (Mode::kInbound). Empty when the campaign is none.
-  AttemptId on_incoming(CampaignId queue, const std::string& from, TimePoint now);
+  /// An inbound caller for a queue (Mode::kInbound), waiting at once or from its on_person() on, which is when its
+  /// greeting is over. Empty when the campaign is none.
+  AttemptId on_incoming(CampaignId queue, const std::string& from, TimePoint now, bool waits = true);
+  /// A caller's time in the queue is over: no agent any more, unless one is being joined already.
+  void on_overflow(AttemptId attempt);
   /// 1 for the next to be served; 0 when not waiting.
   std::size_t position(AttemptId attempt) const;
 
-  /// After a restart: an attempt that was committed and whose call the engine still has.
+  /// After a restart: an attempt that was committed and whose call the engine still has. `placed`: of a caller who
+  /// waits, since when. Those who wait are brought back in the order in which they came.
   void restore(CampaignId campaign, AttemptId attempt, Lead lead, Attempt::Phase phase, AgentId agent,
                TimePoint placed);
 
