@@ -162,12 +162,16 @@ void describe(bj::object& schema, const Rule* rule) {
 
 bj::string reference(std::string_view name) { return bj::string(fmt::format("#/components/schemas/{}", name)); }
 
+// An object told apart by its "type" that becomes another one keeps nothing of what it was.
 void merge_patch(bj::value& target, const bj::value& patch) {
   if (!patch.is_object()) {
     target = patch;
     return;
   }
-  if (!target.is_object()) target = bj::object{};
+  const auto* was = target.is_object() ? target.as_object().if_contains("type") : nullptr;
+  const auto* type = patch.as_object().if_contains("type");
+  const bool is_other = was != nullptr && type != nullptr && *was != *type;
+  if (!target.is_object() || is_other) target = bj::object{};
   for (const auto& member : patch.as_object()) {
     if (member.value().is_null())
       target.as_object().erase(member.key());
