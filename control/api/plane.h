@@ -43,6 +43,7 @@ std::vector<Operation> console_operations(Plane& plane);
 std::vector<Operation> campaign_operations(Plane& plane);
 std::vector<Operation> agent_operations(Plane& plane);
 std::vector<Operation> attempt_operations(Plane& plane);
+std::vector<Operation> queue_operations(Plane& plane);
 
 /// Is a number, written with or without "+", on the project's do-not-call list? Looked up before every call that the
 /// API places.

@@ -111,6 +111,8 @@ void Campaigns::step() {
   }
   show_changes();
   publish_live();
+  tell_positions();
+  publish_queues();
   commit();
   give_back();
 }
@@ -232,6 +234,7 @@ void Campaigns::connect(const dialer::Connect& wanted) {
   if (flight == flights_.end()) return;
   if (seat == nullptr) return not_connected(flight->second);
   flight->second.body.agent = seat->body.id;
+  if (flight->second.caller) parts_.live.set_agent(flight->second.body.call, seat->body.id);
   seat->serial = wanted.attempt.value;
   note(flight->second.body);
   joining_.push_back(wanted.attempt.value);
@@ -339,7 +342,7 @@ AttemptRow Campaigns::row_of(const Attempt& attempt) const {
   return {.number = attempt.serial,
           .id = attempt.id,
           .project = attempt.project,
-          .campaign = attempt.campaign,
+          .campaign = attempt.queue.value_or(attempt.campaign),
           .lead = attempt.dialed.number,
           .call = attempt.call,
           .state = json::enum_text(attempt.state),

@@ -20,7 +20,9 @@
 #include "control/model/agent.h"
 #include "control/model/attempt.h"
 #include "control/model/campaign.h"
+#include "control/model/queue.h"
 #include "dialer/dialer.h"
+#include "dialer/queue/account.h"
 
 namespace carillon::control {
 
@@ -98,6 +100,12 @@ class Campaigns {
   Result<Attempt, Refused> set_disposition(const std::string& project, const std::string& attempt,
                                            const DispositionBody& body);
 
+  // inbound queues (queues*.cpp)
+  void changed(const Queue& queue);
+  void removed_queue(const std::string& id);
+  bool has_callers(const std::string& queue);
+  std::optional<boost::json::object> queue_state(const std::string& project, const std::string& id);
+
  private:
   using Lock = std::lock_guard<std::recursive_mutex>;
   struct Run {
@@ -111,10 +119,25 @@ class Campaigns {
     std::optional<CampaignStatus> published = {};  ///< state of the last figure
     bool published_calls = false;                  ///< it showed calls: another must say that they are over
   };
+  /// Where a caller stands on the way through the queues that the call's plan knows.
+  struct Caller {
+    std::size_t index = 0;  ///< in the call's queue_chain
+    bool is_overflowed = false;
+    std::optional<std::size_t> next = {};      ///< passed on while an agent was being joined
+    std::optional<std::size_t> announced = 0;  ///< the position that the caller was told last; none: not known
+  };
   struct Flight {
     Attempt body;
     dialer::CampaignId campaign;
-    std::string agent_call = {};  ///< on demand: the leg that rings the agent
+    std::string agent_call = {};  ///< on demand: the leg that rings the agent, or where overflow leads
+    std::optional<Caller> caller = {};
+  };
+  struct QueueRun {
+    Queue body;
+    std::string project;
+    dialer::CampaignId number;
+    dialer::QueueAccount account{20s};
+    std::string published = {};  ///< the last figure
   };
   struct SeatState {
     Agent body;
@@ -186,6 +209,31 @@ class Campaigns {
   void show_changes();
   void keep(const SeatState& seat);
 
+  // inbound queues
+  QueueRun& enter(const std::string& project, Queue body);
+  void load_visits(QueueRun& run);
+  std::uint64_t begin_visit(const Call& call, std::size_t index);
+  void on_caller(std::uint64_t serial, const CallNews& news);
+  void on_caller_mark(std::uint64_t serial, const Call& call, const Mark& mark);
+  void begin_wait(Flight& flight, WallTime at);
+  void overflow(Flight& flight, WallTime at);
+  void pass_on(std::uint64_t serial, const Call& call, std::size_t index, WallTime at);
+  void end_visit(std::uint64_t serial, const Call* call, dialer::CallerOutcome outcome, WallTime at);
+  void finish_caller(std::uint64_t serial, const Call& call);
+  void caller_not_connected(std::uint64_t serial);
+  void ring_overflow(Flight& flight);
+  void on_overflow_leg(const CallNews& news);
+  void drop_leg(Flight& flight, const std::string& why);
+  boost::json::object live_of(QueueRun& queue);
+  void tell_positions();
+  void play_to(const Attempt& attempt, const std::string& prompt);
+  void publish_queues();
+  void recover_queues();
+  void recover_caller(const AttemptRow& row, Attempt attempt);
+  void find_leg(Flight& flight, dialer::Attempt::Phase phase);
+  void replay_marks(std::uint64_t serial, const Call& call);
+  void adopt_callers();
+
   // a restart
   void recover();
   void recover_seats();
@@ -200,13 +248,15 @@ class Campaigns {
   std::map<std::string, std::uint64_t> by_call_;  ///< customers' calls
   std::map<std::string, SeatState> seats_;
   std::map<std::string, std::string> by_agent_call_;  ///< agents' calls → agent
+  std::map<std::string, QueueRun> queues_;
+  std::map<std::string, std::uint64_t> by_overflow_call_;  ///< legs where overflow leads
   std::map<std::string, std::vector<OutcomeCount>> past_;
   std::vector<std::uint64_t> joining_;  ///< have their agent, who is to be on disk before they are joined
   std::vector<dialer::Action> undone_;  ///< the store failed: tried again with the next turn
   Changes changes_;
   std::vector<std::pair<LeadHome, Attempt>> returns_;  ///< committed as ended, their leads not yet given back
   std::vector<LeadHome> refused_;
-  WallTime last_live_{};
+  WallTime last_live_{}, queues_shown_{};
   Delays turns_, pauses_, commits_;
   std::optional<TimePoint> turn_ended_;
   bool has_more_ = false;  ///< the turn ended before its work did; the driver's thread alone

@@ -201,8 +201,12 @@ void Campaigns::show(Agent& agent) {
     if (row) attempt = read_stored<Attempt>(row->body);
   }
   if (!attempt) return;
-  agent.current =
-      AgentCurrent{attempt->id, attempt->call, attempt->campaign, parts_.leads.card({attempt->dialed.number})};
+  agent.current = AgentCurrent{.attempt = attempt->id,
+                               .call = attempt->call,
+                               .campaign = attempt->campaign,
+                               .queue = attempt->queue,
+                               .number = attempt->number,
+                               .lead = parts_.leads.card({attempt->dialed.number})};
 }
 
 Result<Attempt, Refused> Campaigns::set_disposition(const std::string& project, const std::string& id,

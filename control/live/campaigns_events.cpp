@@ -7,8 +7,14 @@ namespace carillon::control {
 void Campaigns::on_news(const CallNews& news) {
   if (const auto serial = by_call_.find(news.call.id); serial != by_call_.end()) {
     if (news.type == "call.ended") return finish(serial->second, news.call);
+    if (flights_.at(serial->second).caller) return on_caller(serial->second, news);
     return on_customer(flights_.at(serial->second), news);
   }
+  if (!news.call.queue_chain.empty() && news.call.answered_at && news.type != "call.ended") {
+    if (const auto serial = begin_visit(news.call, 0)) on_caller(serial, news);
+    return;
+  }
+  if (by_overflow_call_.contains(news.call.id)) return on_overflow_leg(news);
   const auto agent = by_agent_call_.find(news.call.id);
   if (agent == by_agent_call_.end()) return;
   if (const auto seat = seats_.find(agent->second); seat != seats_.end()) on_agent_leg(seat->second, news);
@@ -47,6 +53,7 @@ void Campaigns::not_connected(Flight& flight) {
     note(flight.body);
   }
   dialer_.on_connect_failed({flight.body.serial}, parts_.mono());
+  if (flight.caller) caller_not_connected(flight.body.serial);
 }
 
 void Campaigns::on_mark(Flight& flight, const std::string& mark) {
@@ -64,12 +71,15 @@ void Campaigns::on_mark(Flight& flight, const std::string& mark) {
 void Campaigns::on_connected(Flight& flight) {
   if (flight.body.connected_at) return;
   flight.body.connected_at = parts_.wall();
+  if (flight.body.waiting_at && *flight.body.connected_at > *flight.body.waiting_at)
+    flight.body.waited_ms = static_cast<std::uint64_t>((*flight.body.connected_at - *flight.body.waiting_at).count());
   dialer_.on_connected({flight.body.serial}, parts_.mono());
   note(flight.body);
 }
 
 void Campaigns::finish(std::uint64_t serial, const Call& call) {
   Flight& flight = flights_.at(serial);
+  if (flight.caller) return finish_caller(serial, call);
   flight.body.answered_at = call.answered_at;
   flight.body.ended_at = call.ended_at;
   flight.body.verdict = call.verdict;

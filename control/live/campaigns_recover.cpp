@@ -23,9 +23,11 @@ void Campaigns::recover() {
                                                                     : dialer::CampaignState::kPaused,
                         parts_.mono());
   }
+  recover_queues();
   recover_seats();
   std::set<std::uint64_t> living;
   recover_attempts(living);
+  adopt_callers();
   for (auto& [id, seat] : seats_)  // or after the call in hand
     if (seat.is_up && seat.seat.on_break) dialer_.agent_break({dialer_number(id)}, parts_.mono());
   parts_.leads.reset_in_hand(living);
@@ -65,6 +67,10 @@ void Campaigns::recover_attempts(std::set<std::uint64_t>& living) {
   for (const AttemptRow& row : parts_.store.open_attempts()) {
     auto attempt = read_stored<Attempt>(row.body);
     if (!attempt) continue;
+    if (attempt->queue) {
+      recover_caller(row, std::move(*attempt));
+      continue;
+    }
     living.insert(row.lead);
     if (attempt->state == AttemptStatus::kEnded) {  // its lead was on its way home
       const std::string outcome = attempt->outcome.value_or("failed");

@@ -4,6 +4,7 @@
 
 #include "control/api/json/walker.h"
 #include "control/link/plan.h"
+#include "control/model/queue.h"
 
 namespace carillon::control {
 namespace {
@@ -181,6 +182,7 @@ void Live::end_call(Leg leg, WallTime at) {
   if (!call.ended_at) call.ended_at = at;
   if (call.answered_at && *call.ended_at > *call.answered_at)
     call.talk_ms = static_cast<std::uint64_t>((*call.ended_at - *call.answered_at).count());
+  end_visit(call);
   const Cdr cdr = Cdr::of(call, ids_.make("cdr", clock_()));
   changes_.cdrs.push_back({.id = cdr.id,
                            .project = call.project,

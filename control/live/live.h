@@ -75,6 +75,10 @@ class Live {
   /// Joins two answered calls; a refusal comes as news "bridge.refused" of the first. false: not sent
   bool bridge(const std::string& call, const std::string& other);
   bool hang_up(const std::string& call, const std::string& why);
+  /// Whom a caller of a queue is offered to; empty: nobody any more. Written with the call's next change.
+  void set_agent(const std::string& call, const std::string& agent);
+  /// Answered calls that came in by a queue, in the order in which they came.
+  std::vector<Call> queue_calls();
   /// One that has not ended.
   std::optional<Call> live_call(const std::string& id);
   /// The phone that rings for, or talks with, that call and was called for it.
@@ -124,6 +128,7 @@ class Live {
   void apply(const std::string& engine, const wire::FromEngine& event);
   void on_leg(const std::string& engine, const wire::LegState& state, WallTime at);
   void on_incoming(Call& call);
+  wire::ToEngine answer_of_queue(Call& call, const QueueRoute& route);
   void on_answered(Call& call);
   void on_ended(Call& call);
   void on_talk(const std::string& engine, const wire::FromEngine& event, WallTime at);

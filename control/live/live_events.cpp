@@ -8,6 +8,8 @@
 #include "control/api/json/walker.h"
 #include "control/link/plan.h"
 #include "control/live/live.h"
+#include "control/model/attempt.h"
+#include "control/model/queue.h"
 
 namespace carillon::control {
 namespace {
@@ -58,7 +60,7 @@ bool learn_mark(Call& call, const wire::LegState& state, WallTime at) {
   const auto is_of_plan = [](const Mark& mark) { return mark.mark != "beep"; };
   const auto last = std::find_if(call.marks.rbegin(), call.marks.rend(), is_of_plan);
   const bool missed = !state.last_mark().empty() && (last == call.marks.rend() || last->mark != state.last_mark());
-  if (missed) call.marks.push_back({state.last_mark(), call.ended_at.value_or(at)});
+  if (missed) take_mark(call, state.last_mark(), call.ended_at.value_or(at));
   return missed;
 }
 
@@ -103,7 +105,8 @@ void Live::on_leg(const std::string& engine, const wire::LegState& state, WallTi
   touch(*call);
   switch (state.state()) {
     case wire::LegState::INCOMING:
-      if (is_new) on_incoming(*call);
+      // or one that a former life had not got to answering
+      if (is_new || (call->state == CallStatus::kDialing && !call->bridged_with)) on_incoming(*call);
       return;
     case wire::LegState::RINGING:
     case wire::LegState::EARLY:
@@ -198,9 +201,35 @@ void Live::on_incoming(Call& call) {
     *command.mutable_answer()->mutable_plan() = plan_to_wire(prompt_plan(prompt->sha256, number->record));
     return send_later(call.engine, command);
   }
+  if (const auto* route = std::get_if<QueueRoute>(&number->route)) {
+    command = answer_of_queue(call, *route);
+    if (call.queue_chain.empty()) return reject(480, "Temporarily Unavailable");
+    return send_later(call.engine, command);
+  }
   command.mutable_progress()->set_leg(call.leg);
   send_later(call.engine, command);
   ring_agent(call, std::get<EndpointRoute>(number->route));
+}
+
+// All that a caller of a queue hears goes with the answer; the campaigns' driver brings the agent.
+wire::ToEngine Live::answer_of_queue(Call& call, const QueueRoute& route) {
+  const QueueNames queues = [&](const std::string& id) {
+    return read_document<Queue>(store_.find(Kind::kQueues, call.project, id));
+  };
+  const PromptNames prompts = [&](const std::string& id) {
+    const auto prompt = read_document<Prompt>(store_.find(Kind::kPrompts, call.project, id));
+    return prompt && prompt->state != PromptStatus::kFailed ? prompt->sha256 : std::string();
+  };
+  const auto chain = queue_chain(route.queue, queues);
+  call.queue_chain.clear();
+  for (const Queue& queue : chain) call.queue_chain.push_back(queue.id);
+  wire::ToEngine command;
+  if (chain.empty()) return command;
+  call.queue = route.queue;
+  call.has_harbour = true;  // an agent's phone that does not answer ends nothing
+  command.mutable_answer()->set_leg(call.leg);
+  *command.mutable_answer()->mutable_plan() = plan_to_wire(queue_plan(chain, prompts, call.record));
+  return command;
 }
 
 // The agent's side of a call: an intent of its own, bridged to the customer when the phone answers.
@@ -300,7 +329,7 @@ void Live::on_talk(const std::string& engine, const wire::FromEngine& event, Wal
   } else if (event.has_mark()) {
     Call* call = call_by(event.mark().leg());
     if (call == nullptr || call->marks.size() >= 256) return;
-    call->marks.push_back({event.mark().mark(), at});
+    take_mark(*call, event.mark().mark(), at);
     touch(*call);
     announce(*call, "call.marked", at);
   } else if (event.has_bridge()) {

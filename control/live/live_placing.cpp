@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "control/api/json/walker.h"
 #include "control/link/plan.h"
 #include "control/live/live.h"
@@ -137,6 +139,23 @@ bool Live::hang_up(const std::string& id, const std::string& why) {
   command.mutable_hangup()->set_cause(16);
   command.mutable_hangup()->set_why(why);
   return connection->second.engine->send(std::move(command)) != 0;
+}
+
+void Live::set_agent(const std::string& id, const std::string& agent) {
+  const std::lock_guard lock(mutex_);
+  Call* call = find_call(id);
+  if (call == nullptr) return;
+  call->agent = agent.empty() ? std::nullopt : std::optional(agent);
+  touch(*call);
+}
+
+std::vector<Call> Live::queue_calls() {
+  const std::lock_guard lock(mutex_);
+  std::vector<Call> found;
+  for (const auto& [leg, call] : calls_)
+    if (!call.queue_chain.empty() && call.state == CallStatus::kAnswered) found.push_back(call);
+  std::ranges::sort(found, {}, &Call::created_at);
+  return found;
 }
 
 void Live::tell_news() {

@@ -18,16 +18,4 @@ Rules Agent::rules() {
   return rules;
 }
 
-Rules Queue::rules() {
-  static const Rule rules[] = {
-      {.field = "id", .about = "Opaque, prefixed, ordered by time.", .read_only = true},
-      {.field = "name", .about = "Unique within the project.", .required = true, .min = 1, .max = 64},
-      {.field = "music_prompt", .about = "Heard while waiting."},
-      {.field = "greeting_prompt", .about = "Heard first."},
-      {.field = "max_wait_s", .about = "Then the caller is told goodbye.", .min = 5, .max = 7200},
-      {.field = "created_at", .about = "", .read_only = true},
-      {.field = "updated_at", .about = "", .read_only = true}};
-  return rules;
-}
-
 }  // namespace carillon::control

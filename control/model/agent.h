@@ -1,5 +1,5 @@
 #pragma once
-// Agents as the API shows them, their seats as they survive a restart, and inbound queues.
+// Agents as the API shows them, and their seats as they survive a restart.
 
 #include <boost/describe.hpp>
 #include <boost/json/value.hpp>
@@ -21,9 +21,11 @@ BOOST_DESCRIBE_ENUM(AgentState, kOffline, kReady, kReserved, kTalking, kWrapUp, 
 struct AgentCurrent {
   static constexpr const char* kSchema = "AgentCurrent";
   std::string attempt, call, campaign;
+  std::optional<std::string> queue;  ///< instead of a campaign: the person called us
+  std::string number;
   boost::json::value lead;
 };
-BOOST_DESCRIBE_STRUCT(AgentCurrent, (), (attempt, call, campaign, lead))
+BOOST_DESCRIBE_STRUCT(AgentCurrent, (), (attempt, call, campaign, queue, number, lead))
 
 struct Agent {
   static constexpr const char* kSchema = "Agent";
@@ -45,15 +47,5 @@ struct Seat {
   bool on_break = false;
 };
 BOOST_DESCRIBE_STRUCT(Seat, (), (agent, project, call, on_break))
-
-struct Queue {
-  static constexpr const char* kSchema = "Queue";
-  std::string id, name;
-  std::optional<std::string> music_prompt, greeting_prompt;
-  std::uint32_t max_wait_s = 300;
-  WallTime created_at{}, updated_at{};
-  static Rules rules();
-};
-BOOST_DESCRIBE_STRUCT(Queue, (), (id, name, music_prompt, greeting_prompt, max_wait_s, created_at, updated_at))
 
 }  // namespace carillon::control

@@ -36,7 +36,11 @@ Rules Attempt::rules() {
       {.field = "call", .about = "Id of the call."},
       {.field = "outcome",
        .about = "connected, message_heard, message_cut, message_left, machine, abandoned, opted_out, no_answer, busy, "
-                "congestion, invalid_number, rejected, fax, silence, failed or person_hung_up; none while it lives."},
+                "congestion, invalid_number, rejected, fax, silence, failed or person_hung_up; in a queue answered, "
+                "abandoned, overflowed or failed; none while it lives."},
+      {.field = "queue", .about = "Id of the inbound queue, where the person called us."},
+      {.field = "waiting_at", .about = "In a queue: the end of the greeting, from which the wait counts."},
+      {.field = "waited_ms", .about = "In this queue, for an agent."},
       {.field = "connected_at", .about = "When the person was bridged to the agent."},
       {.field = "agent", .about = "Id of the agent who got it."},
       {.field = "was_machine", .about = "The agent's word against the detector's."},

@@ -1,5 +1,6 @@
 #pragma once
-// One dial of one lead, from the intent to its outcome, and what an agent said of it.
+// One dial of one lead, from the intent to its outcome, and what an agent said of it. Also one caller's time in one
+// inbound queue: then `queue` is set, campaign and lead are empty.
 
 #include <boost/describe.hpp>
 #include <optional>
@@ -41,6 +42,9 @@ struct Attempt {
   std::optional<WallTime> callback_at;
   bool was_machine = false;
   std::optional<std::string> recording;
+  std::optional<std::string> queue;
+  std::optional<WallTime> waiting_at;  ///< in a queue: since when the caller waited
+  std::uint64_t waited_ms = 0;
   // ours alone
   std::uint64_t serial = 0;
   AttemptLead dialed;
@@ -49,8 +53,8 @@ struct Attempt {
 };
 BOOST_DESCRIBE_STRUCT(Attempt, (),
                       (id, project, campaign, lead, call, number, state, outcome, placed_at, answered_at, connected_at,
-                       ended_at, agent, verdict, disposition, note, callback_at, was_machine, recording, serial, dialed,
-                       again))
+                       ended_at, agent, verdict, disposition, note, callback_at, was_machine, recording, queue,
+                       waiting_at, waited_ms, serial, dialed, again))
 
 /// What the call's record says of how the attempt ended.
 dialer::EndFacts facts_of(const Call& call);

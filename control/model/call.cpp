@@ -14,11 +14,16 @@ Rules Call::rules() {
       {.field = "marks", .about = "What the plan reported, in order."},
       {.field = "bridged_with", .about = "Id of the call at the other side."},
       {.field = "error", .about = "Why it failed before it could be placed, or what was lost."},
+      {.field = "queue", .about = "Id of the inbound queue that it came to, the last one where overflow led on."},
+      {.field = "queue_outcome", .about = "answered, abandoned, overflowed or failed; null while it lives."},
+      {.field = "agent", .about = "Id of the agent who was offered it."},
+      {.field = "waited_ms", .about = "In queues, for an agent."},
       {.field = "engine", .about = "", .read_only = true, .write_only = true},
       {.field = "leg", .about = "", .read_only = true, .write_only = true},
       {.field = "connect", .about = "", .read_only = true, .write_only = true},
       {.field = "record", .about = "", .read_only = true, .write_only = true},
       {.field = "has_harbour", .about = "", .read_only = true, .write_only = true},
+      {.field = "queue_chain", .about = "", .read_only = true, .write_only = true},
   };
   return rules;
 }
@@ -86,6 +91,10 @@ Cdr Cdr::of(const Call& call, std::string id) {
   cdr.bridged_with = call.bridged_with.value_or("");
   cdr.engine = call.engine;
   cdr.error = call.error.value_or("");
+  cdr.queue = call.queue.value_or("");
+  cdr.queue_outcome = call.queue_outcome.value_or("");
+  cdr.agent = call.agent.value_or("");
+  cdr.waited_ms = call.waited_ms.value_or(0);
   return cdr;
 }
 

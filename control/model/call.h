@@ -57,19 +57,24 @@ struct Call {
   std::optional<std::string> bridged_with;
   std::vector<std::string> trunks_tried;
   std::optional<std::string> error;
+  // of a call that came in by a queue
+  std::optional<std::string> queue, queue_outcome, agent;
+  std::optional<std::uint64_t> waited_ms;
   // ours alone: what control still has to do for this call after a restart
   std::string engine;
   std::uint64_t leg = 0;
   std::optional<EndpointRoute> connect;  ///< phone to ring (inbound: now; outbound: at answer)
   bool record = false;
-  bool has_harbour = false;  ///< its plan speaks by itself when no agent comes
+  bool has_harbour = false;                   ///< its plan speaks by itself when no agent comes
+  std::vector<std::string> queue_chain = {};  ///< the queues that its plan knows, in order
   static Rules rules();
 };
 BOOST_DESCRIBE_STRUCT(Call, (),
                       (id, project, direction, state, from, to, trunk, endpoint, sip_status, reason, cause, ended_by,
                        created_at, ringing_at, answered_at, ended_at, talk_ms, verdict, verdict_confidence,
                        verdict_latency_ms, verdict_why, marks, digits, recording, rtp, sip_call_id, codec, bridged_with,
-                       trunks_tried, error, engine, leg, connect, record, has_harbour))
+                       trunks_tried, error, queue, queue_outcome, agent, waited_ms, engine, leg, connect, record,
+                       has_harbour, queue_chain))
 
 /// Did it end because its engine ended, and not by anybody's will?
 bool is_lost_with_engine(const Call& call);
@@ -105,12 +110,14 @@ struct Cdr {
   std::string reason;
   EndedBy ended_by = EndedBy::kNobody;
   std::string verdict, last_mark, digits, codec, sip_call_id, bridged_with, engine, error;
+  std::string queue, queue_outcome, agent;
+  std::uint64_t waited_ms = 0;  ///< for an agent of the queue
   static Cdr of(const Call& call, std::string id);
 };
 BOOST_DESCRIBE_STRUCT(Cdr, (),
                       (id, call, project, direction, from, to, trunk, endpoint, started_at, ringing_at, answered_at,
                        ended_at, ring_ms, talk_ms, sip_status, cause, reason, ended_by, verdict, last_mark, digits,
-                       codec, sip_call_id, bridged_with, engine, error))
+                       codec, sip_call_id, bridged_with, engine, error, queue, queue_outcome, agent, waited_ms))
 
 enum class RecordingStatus { kFetching, kReady, kFailed };
 BOOST_DESCRIBE_ENUM(RecordingStatus, kFetching, kReady, kFailed)

@@ -149,6 +149,11 @@ Rules EndpointRoute::rules() {
   return rules;
 }
 
+Rules QueueRoute::rules() {
+  static const Rule rules[] = {{.field = "queue", .about = "Id of the queue to wait in.", .required = true}};
+  return rules;
+}
+
 Rules Number::rules() {
   static const Rule rules[] = {
       kId,

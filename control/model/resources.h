@@ -145,13 +145,20 @@ struct EndpointRoute {
 };
 BOOST_DESCRIBE_STRUCT(EndpointRoute, (), (endpoint, ring_time_s))
 
+struct QueueRoute {
+  static constexpr const char* kType = "queue";
+  std::string queue;
+  static Rules rules();
+};
+BOOST_DESCRIBE_STRUCT(QueueRoute, (), (queue))
+
 /// A number that calls come in by.
 struct Number {
   static constexpr const char* kSchema = "Number";
   std::string id;
   std::string number;
   std::string trunk;
-  std::variant<PromptRoute, EndpointRoute> route;
+  std::variant<PromptRoute, EndpointRoute, QueueRoute> route;
   bool record = false;
   WallTime created_at{}, updated_at{};
   static Rules rules();

@@ -1,4 +1,4 @@
-// Attempts: every dial of every lead, and what agents said of it.
+// Attempts: every dial of every lead, every caller in an inbound queue, and what agents said of it.
 
 #include <charconv>
 
@@ -22,6 +22,7 @@ Reply list(Plane& plane, Context& context) {
   if (!paging) return paging.error();
   AttemptFilter filter{
       .project = context.who.project, .campaign = context.parameter("campaign"), .limit = paging->limit + 1};
+  if (filter.campaign.empty()) filter.campaign = context.parameter("queue");  // one column holds either
   if (!paging->cursor.empty()) {
     const auto& text = paging->cursor;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), filter.before);
@@ -61,7 +62,7 @@ std::vector<Operation> attempt_operations(Plane& plane) {
        .path = "/v1/attempts",
        .id = "listAttempts",
        .summary = "Lists attempts, newest first.",
-       .parameters = paging_parameters({{"campaign", "Id of the campaign."}}),
+       .parameters = paging_parameters({{"campaign", "Id of the campaign."}, {"queue", "Or id of the inbound queue."}}),
        .gives = page_schema(kAttemptSchema),
        .problems = {"invalid", "invalid_cursor"},
        .run = [&plane](Context& context) { return list(plane, context); }},

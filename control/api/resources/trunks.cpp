@@ -44,6 +44,8 @@ json::Faults complete_number(Plane& plane, Context& context, Number& number) {
     faults.push_back({"/route/prompt", "unknown", "no prompt of that id"});
   if (const auto* phone = std::get_if<EndpointRoute>(&number.route); phone && !known(Kind::kEndpoints, phone->endpoint))
     faults.push_back({"/route/endpoint", "unknown", "no endpoint of that id"});
+  if (const auto* queue = std::get_if<QueueRoute>(&number.route); queue && !known(Kind::kQueues, queue->queue))
+    faults.push_back({"/route/queue", "unknown", "no queue of that id"});
   return faults;
 }
 
