@@ -37,7 +37,8 @@ void Campaigns::on_lost_with_engine(SeatState& seat, const Call& leg) {
   if (const auto flight = flights_.find(seat.serial); flight != flights_.end() && !flight->second.body.connected_at)
     not_connected(flight->second);
   if (seat.seat.call != leg.id) return;  // on demand: it is called for the next person
-  const bool has_rung = !is_lost_with_engine(leg) && !leg.error;
+  // a refusal without ringing is a phone that takes its dead call for a living one, for a while
+  const bool has_rung = !is_lost_with_engine(leg) && leg.ringing_at && !leg.answered_at;
   seat.is_up = false;
   if (!seat.again) seat.again.emplace();
   seat.again->next = parts_.mono() + (is_lost_with_engine(leg) ? Duration{0} : kTryAgain);

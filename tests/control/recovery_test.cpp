@@ -241,7 +241,13 @@ TEST_F(Recovery, APhoneThatDoesNotComeBackLeavesItsAgentOffline) {
   registers(phones[0]);  // rings, and nobody answers
   for (int i = 0; i < 20; ++i) {
     step(6s);
-    for (const auto& call : new_calls()) end(call.leg(), 480, 19);
+    for (const auto& call : new_calls()) {
+      if (i > 2) control->leg_event(control->leg(call.leg(), Leg::RINGING));
+      end(call.leg(), i > 2 ? 480 : 486, 19);  // first it is busy with its dead call
+    }
+    if (i == 3) {
+      EXPECT_EQ(control->store.seats().size(), 2u);
+    }
   }
   EXPECT_EQ(control->store.seats().size(), 1u);
   step(16min);
