@@ -105,6 +105,7 @@ void read(toml::table& root, EngineConfig& config, std::string& error) {
   {
     Section section(root, "record", error);
     section.take("blocks", config.record.blocks);
+    section.take("sync", config.record.sync);
   }
   for (auto&& [key, value] : root) {
     static constexpr std::string_view kKnown[] = {"engine", "sip", "rtp", "io", "link", "record"};

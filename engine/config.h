@@ -37,6 +37,8 @@ struct EngineConfig {
   } link;
   struct Record {
     std::uint32_t blocks = 1024;  ///< 32 KiB each, shared out among the shards
+    bool sync =
+        true;  ///< control hears of a recording when it is on the disk, names and all; false: written back later
   } record;
 
   /// The first fault as "field: reason", or empty.

@@ -103,10 +103,7 @@ bool Closing::step(std::size_t bytes) {
   for (std::size_t done = 0; done < bytes;) {
     const auto got = ::pread(what_.descriptor, buffer_.data(), buffer_.size(), static_cast<off_t>(hashed_));
     if (got < 0) fail(reason("read back"));
-    if (got <= 0) {
-      rename();
-      return true;
-    }
+    if (got <= 0) return true;
     EVP_DigestUpdate(digest_.get(), buffer_.data(), static_cast<std::size_t>(got));
     hashed_ += static_cast<std::uint64_t>(got);
     done += static_cast<std::size_t>(got);
@@ -114,7 +111,12 @@ bool Closing::step(std::size_t bytes) {
   return false;
 }
 
-void Closing::rename() {
+void Closing::flush() {
+  if (what_.descriptor >= 0 && ::fdatasync(what_.descriptor) != 0) fail(reason("flush"));
+}
+
+void Closing::finish() {
+  if (what_.descriptor < 0) return;
   EVP_DigestFinal_ex(digest_.get(), recorded_.sha256.data(), nullptr);
   recorded_.size = hashed_;
   (void)::posix_fadvise(what_.descriptor, 0, 0, POSIX_FADV_DONTNEED);  // nobody will read it soon

@@ -29,8 +29,8 @@ std::string open_folder(const std::string& folder);
 /// The `.done` marker of a finished recording, from its relative path.
 std::string marker_of(const std::string& folder, std::string_view path);
 
-/// Turns a written file into a finished recording: right header, true length, digest, `.done` marker, final name.
-/// In steps, so that the disk thread goes on writing in between.
+/// Turns a written file into a finished recording: right header, true length, digest; flush; `.done` marker, final
+/// name. In steps, so that the disk thread goes on writing in between.
 class Closing {
  public:
   struct What {
@@ -45,8 +45,13 @@ class Closing {
   ~Closing();
   Closing(const Closing&) = delete;
 
-  /// Works through about `bytes` of the file. True: done, recorded() tells how it ended.
+  /// Works through about `bytes` of the file. True: done, finish() is next.
   bool step(std::size_t bytes);
+  /// Waits until the file's bytes are on the disk.
+  void flush();
+  /// Gives it its name; then recorded() tells how it ended.
+  void finish();
+  const std::string& day() const { return names_.day; }
   const Recorded& recorded() const { return recorded_; }
 
  private:
@@ -54,7 +59,6 @@ class Closing {
     void operator()(EVP_MD_CTX* digest) const;
   };
   void begin();
-  void rename();
   void fail(const std::string& what);
 
   std::string folder_;

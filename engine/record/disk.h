@@ -27,6 +27,7 @@ struct DiskConfig {
   bool uring = true;                          ///< false: pwrite; so too where io_uring is refused
   bool direct = true;                   ///< O_DIRECT where the file system takes it: measured 1.0 % of a core against 2
   std::uint64_t preallocate = 2 << 20;  ///< bytes added to a file's room at a time: about a minute
+  bool sync = true;                     ///< a recording is told of when a power failure cannot take it any more
   Duration turn = 10ms;                 ///< the thread gathers this long, then writes in one batch
 
   /// The first fault as "field: reason", or empty.

@@ -38,6 +38,8 @@ DiskThread::DiskThread(DiskConfig config, std::unique_ptr<Map> map, int lock, st
       name_(direct_ ? "uring direct" : "pwrite"),
       notes_(std::move(notes)),
       recordings_(map_->shape().recordings()),
+      settling_(recordings_.size()),
+      settler_(config_.sync ? std::make_unique<Settler>(config_.folder, recordings_.size()) : nullptr),
       news_(before.begin(), before.end()),
       news_ring_(kNewsInRing),
       stop_descriptor_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -99,6 +101,7 @@ void DiskThread::run() {
     ended_.clear();
     writer_.reap(ended_, true);
     for (const Written& each : ended_) written(each);
+    if (ended_.empty()) std::this_thread::sleep_for(1ms);  // the settler has the rest
   }
 }
 
@@ -226,32 +229,52 @@ void DiskThread::give_back(std::uint32_t block) {
 void DiskThread::close(std::uint32_t slot) {
   Recording& recording = recordings_[slot];
   CHECK(recording.open && recording.writing == 0);
-  closings_.emplace_back(config_.folder, Closing::What{.descriptor = recording.descriptor,
-                                                       .leg = recording.leg,
-                                                       .started = recording.started,
-                                                       .length = std::min(recording.submitted, recording.limit),
-                                                       .repaired = false,
-                                                       .error = recording.error});
+  closings_.push_back(
+      std::make_unique<Closing>(config_.folder, Closing::What{.descriptor = recording.descriptor,
+                                                              .leg = recording.leg,
+                                                              .started = recording.started,
+                                                              .length = std::min(recording.submitted, recording.limit),
+                                                              .repaired = false,
+                                                              .error = recording.error}));
   closing_slots_.push_back(slot);
 }
 
 bool DiskThread::work_on_closing() {
+  take_settled();
   std::size_t budget = kDigestBytesPerTurn;
   while (!closings_.empty() && budget > 0) {
     const std::size_t part = std::min<std::size_t>(budget, 1 << 20);
     budget -= part;
-    if (!closings_.front().step(part)) continue;
+    if (!closings_.front()->step(part)) continue;
     const std::uint32_t slot = closing_slots_.front();
-    news_.push_back(closings_.front().recorded());
+    std::unique_ptr<Closing> closing = std::move(closings_.front());
     closings_.pop_front();
     closing_slots_.pop_front();
-    recordings_[slot].open = false;
-    --open_count_;
-    closed_.fetch_add(1, std::memory_order_relaxed);
-    map_->entry(slot).used.store(0, std::memory_order_release);
-    CHECK(channels_[slot / config_.recordings_per_shard]->closed_.push(slot % config_.recordings_per_shard));
+    if (settler_) {
+      settling_[slot] = std::move(closing);
+      settler_->give({settling_[slot].get(), slot});
+    } else {
+      closing->finish();
+      conclude(slot, *closing);
+    }
   }
   return !closings_.empty();
+}
+
+void DiskThread::take_settled() {
+  for (Settler::Job job; settler_ && settler_->take(job);) {
+    conclude(job.slot, *job.closing);
+    settling_[job.slot].reset();
+  }
+}
+
+void DiskThread::conclude(std::uint32_t slot, const Closing& closing) {
+  news_.push_back(closing.recorded());
+  recordings_[slot].open = false;
+  --open_count_;
+  closed_.fetch_add(1, std::memory_order_relaxed);
+  map_->entry(slot).used.store(0, std::memory_order_release);
+  CHECK(channels_[slot / config_.recordings_per_shard]->closed_.push(slot % config_.recordings_per_shard));
 }
 
 void DiskThread::flush_news() {

@@ -12,6 +12,7 @@
 
 #include "engine/record/closing.h"
 #include "engine/record/disk.h"
+#include "engine/record/settler.h"
 #include "engine/record/writer.h"
 
 namespace carillon::record {
@@ -54,6 +55,8 @@ class DiskThread final : public Disk {
   void give_back(std::uint32_t block);
   void close(std::uint32_t slot);
   bool work_on_closing();
+  void take_settled();
+  void conclude(std::uint32_t slot, const Closing& closing);
   void flush_news();
   void take_what_is_left();
   void sleep(Duration time);
@@ -70,8 +73,10 @@ class DiskThread final : public Disk {
   std::vector<std::string> notes_;
   std::vector<Recording> recordings_;    // by slot
   std::vector<std::uint32_t> complete_;  // slots whose writes have all ended and that are to be closed
-  std::deque<Closing> closings_;
-  std::deque<std::uint32_t> closing_slots_;  // of closings_, in the same order
+  std::deque<std::unique_ptr<Closing>> closings_;
+  std::deque<std::uint32_t> closing_slots_;         // of closings_, in the same order
+  std::vector<std::unique_ptr<Closing>> settling_;  // by slot: with the settler
+  std::unique_ptr<Settler> settler_;                // null: nothing is flushed
   std::vector<Written> ended_;
   std::uint32_t open_count_ = 0;
   std::deque<Recorded> news_;  // what the ring had no room for

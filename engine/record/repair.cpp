@@ -136,6 +136,7 @@ class Repairer {
                               .error = error});
     while (!closing.step(1 << 24)) {
     }
+    closing.finish();
     result_.recorded.push_back(closing.recorded());
   }
 

@@ -47,6 +47,7 @@ key = "b"
 ca = "c"
 [record]
 blocks = 64
+sync = false
 )");
   ASSERT_TRUE(config) << config.error();
   EXPECT_EQ(config->engine.name, "one");
@@ -65,6 +66,7 @@ blocks = 64
   EXPECT_EQ(config->link.listen, "tcp:127.0.0.1:7000");
   EXPECT_EQ(config->link.ca, "c");
   EXPECT_EQ(config->record.blocks, 64u);
+  EXPECT_FALSE(config->record.sync);
 }
 
 TEST(EngineConfig, TheFirstFaultIsNamed) {

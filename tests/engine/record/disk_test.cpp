@@ -31,6 +31,7 @@ class DiskTest : public testing::TestWithParam<bool> {
             .blocks_per_shard = 64,
             .recordings_per_shard = 256,
             .uring = GetParam(),
+            .sync = GetParam(),
             .turn = 1ms};
   }
   Folder folder_;
