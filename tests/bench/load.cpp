@@ -2,6 +2,7 @@
 // went, so that the engine is measured without a data base and HTTP beside it.
 //
 //   carillon-load --engine unix:PATH --gateway 127.0.0.1:5070 --calls 1000 --rate 200 [--prompt FILE.wav] [--talk-ms 0]
+//                 [--bridge same|across --shards 2]   joins the calls two by two once all are up
 // prints "steady" when all calls are up (or, with --talk-ms 0, nothing) and one line of JSON at the end.
 
 #include <fmt/format.h>
@@ -19,6 +20,7 @@
 #include <unordered_map>
 
 #include "control/link/engine_link.h"
+#include "engine/call/command.h"
 
 namespace {
 
@@ -26,10 +28,11 @@ using namespace carillon;
 using Clock = std::chrono::steady_clock;
 
 struct Options {
-  std::string engine, gateway, prompt;
+  std::string engine, gateway, prompt, bridge;
   int calls = 100;
   double rate = 50;
   int talk_ms = 0;
+  std::uint32_t shards = 1;
   double patience_s = 30;
 };
 
@@ -114,6 +117,27 @@ wire::ToEngine originate(std::uint64_t leg, const Options& options, const std::s
   return command;
 }
 
+/// Ids for `calls` legs, two by two to be bridged: both of a pair on one shard, or on two.
+std::vector<std::uint64_t> leg_ids(const Options& options, std::uint64_t base) {
+  std::vector<std::uint64_t> ids;
+  for (std::uint64_t next = base + 1; ids.size() < static_cast<std::size_t>(options.calls); ++next) {
+    const auto pair = static_cast<std::uint32_t>(ids.size() / 2);
+    const auto second = static_cast<std::uint32_t>(options.bridge == "across" ? ids.size() % 2 : 0);
+    const bool is_free = options.bridge.empty();
+    if (is_free || call::shard_of({next}, options.shards) == (pair + second) % options.shards) ids.push_back(next);
+  }
+  return ids;
+}
+
+void bridge_all(control::EngineLink& link, const std::vector<std::uint64_t>& ids) {
+  for (std::size_t i = 0; i + 1 < ids.size(); i += 2) {
+    wire::ToEngine command;
+    command.mutable_bridge()->set_leg(ids[i]);
+    command.mutable_bridge()->set_other(ids[i + 1]);
+    if (link.send(command) == 0) fmt::print(stderr, "the link's queue is full\n");
+  }
+}
+
 double quantile(std::vector<double> values, double q) {
   if (values.empty()) return 0;
   std::ranges::sort(values);
@@ -160,10 +184,11 @@ int run(const Options& options) {
   const auto start = Clock::now();
   const auto base =
       static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()) >> 8 << 20 >> 1;
+  const auto ids = leg_ids(options, base);
   for (int i = 0; i < options.calls; ++i) {
     std::this_thread::sleep_until(
         start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(i / options.rate)));
-    const std::uint64_t leg = base + static_cast<std::uint64_t>(i) + 1;
+    const std::uint64_t leg = ids[static_cast<std::size_t>(i)];
     {
       std::lock_guard lock(books.mutex);
       books.asked.emplace(leg, Clock::now());
@@ -175,6 +200,11 @@ int run(const Options& options) {
   if (options.talk_ms > 0) {
     books.changed.wait_for(lock, patience,
                            [&] { return books.answered + books.refused + books.ended - books.good >= options.calls; });
+    if (!options.bridge.empty()) {
+      lock.unlock();
+      bridge_all(link, ids);
+      lock.lock();
+    }
     fmt::print("steady {}\n", books.answered);
     std::fflush(stdout);
   }
@@ -203,6 +233,8 @@ int main(int argc, char** argv) {
   app.add_option("--rate", options.rate, "calls per second");
   app.add_option("--prompt", options.prompt, "WAV played over and over");
   app.add_option("--talk-ms", options.talk_ms, "0: hang up at answer");
+  app.add_option("--bridge", options.bridge, "same or across")->check(CLI::IsMember({"same", "across"}));
+  app.add_option("--shards", options.shards, "of the engine");
   app.add_option("--patience", options.patience_s, "seconds to wait for what is missing");
   CLI11_PARSE(app, argc, argv);
   return run(options);
