@@ -65,6 +65,7 @@ std::string Engine::start_disk() {
   disk.shards = config_.engine.shards;
   disk.blocks_per_shard = config_.record.blocks / config_.engine.shards;
   disk.recordings_per_shard = config_.engine.calls_max;
+  disk.sync = config_.record.sync;
   std::error_code error;
   std::filesystem::create_directories(disk.folder, error);
   if (error) return fmt::format("engine.data_dir: {}: {}", disk.folder, error.message());
