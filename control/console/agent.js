@@ -63,8 +63,9 @@ function showSeat(agent) {
 async function take(current) {
   if (!current || !current.attempt || [seat.attempt, seat.asked, seat.coming].includes(current.attempt)) return;
   seat.coming = current.attempt;
-  const campaign = await api.get('/campaigns/' + current.campaign).catch(() => null);
-  const card = {...(current.lead || {})};
+  const source = current.queue ? '/queues/' + current.queue : '/campaigns/' + current.campaign;
+  const campaign = await api.get(source).catch(() => null);  // a queue has a name and a wrap-up time, too
+  const card = {phone: current.number, ...(current.lead || {})};
   if (!card.phone && current.call) {  // an inbound caller: the call knows the number
     const call = await api.get('/calls/' + current.call).catch(() => ({}));
     card.phone = call.direction === 'inbound' ? call.from : call.to;

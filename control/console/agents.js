@@ -6,10 +6,12 @@ import {byId, load, nameOf, state, watch} from './state.js';
 
 let edited = null;
 
+const ticked = id => [...find(id).querySelectorAll('input:checked')].map(each => each.value);
+
 async function save() {
   const value = id => find(id).value.trim();
   const body = {name: value('a_name'), leg: value('a_leg'), endpoint: value('a_phone'),
-    campaigns: [...find('a_campaigns').querySelectorAll('input:checked')].map(each => each.value)};
+    campaigns: ticked('a_campaigns'), queues: ticked('a_queues')};
   if (!body.endpoint) {
     const phone = await api.post('/endpoints', {name: value('a_name'), username: value('a_username'), password: find('a_password').value, behind_nat: find('a_nat').checked});
     body.endpoint = phone.id;
@@ -48,7 +50,8 @@ function edit(agent) {
   find('a_name').value = agent.name;
   find('a_phone').value = agent.endpoint;
   find('a_leg').value = agent.leg;
-  for (const box of find('a_campaigns').querySelectorAll('input')) box.checked = (agent.campaigns || []).includes(box.value);
+  for (const [id, chosen] of [['a_campaigns', agent.campaigns], ['a_queues', agent.queues]])
+    for (const box of find(id).querySelectorAll('input')) box.checked = (chosen || []).includes(box.value);
   title();
   find('agent_form').scrollIntoView({block: 'center'});
   find('a_name').focus();
@@ -97,7 +100,7 @@ function update(row, agent) {
   put(since, clock(agent.since));
   put(phone.firstChild, endpoint ? `${endpoint.username}: ${endpoint.registered ? 'registered' : 'not registered'}` : 'deleted');
   phone.firstChild.className = endpoint && endpoint.registered ? '' : 'warn';
-  put(campaigns, (agent.campaigns || []).map(id => nameOf('campaigns', id)).join(', ') || 'none: edit, and tick one');
+  put(campaigns, [...(agent.campaigns || []).map(id => nameOf('campaigns', id)), ...(agent.queues || []).map(id => nameOf('queues', id))].join(', ') || 'none: edit, and tick one');
   for (const [action, isAble] of Object.entries(able)) actions.querySelector('.' + action).hidden = !isAble(agent.status);
 }
 
@@ -106,13 +109,15 @@ function show() {
     emptyRow(6, 'No agent yet. Broadcasts need none; for progressive and predictive campaigns add them below.'));
   options(find('a_phone'), state.endpoints.map(each => ({id: each.id, name: `${each.name} (${each.username})`})), 'a new one');
   const modes = state.campaigns.filter(each => each.mode !== 'broadcast' || each.agent_digit);
-  keyed(find('a_campaigns'), modes, each => each.id, each => make('label', {class: 'check'}, make('input', {type: 'checkbox', value: each.id}), make('span')),
-    (label, each) => put(label.lastChild, ' ' + each.name), () => make('span', {class: 'hint'}, 'No progressive or predictive campaign yet; the agent can be added to one later.'));
+  const box = each => make('label', {class: 'check'}, make('input', {type: 'checkbox', value: each.id}), make('span'));
+  const name = (label, each) => put(label.lastChild, ' ' + each.name);
+  keyed(find('a_queues'), state.queues, each => each.id, box, name, () => make('span', {class: 'hint'}, 'No queue yet.'));
+  keyed(find('a_campaigns'), modes, each => each.id, box, name, () => make('span', {class: 'hint'}, 'No progressive or predictive campaign yet; the agent can be added to one later.'));
   byPhone();
 }
 
 export function start() {
-  watch(['agents', 'endpoints', 'campaigns'], show);
+  watch(['agents', 'endpoints', 'campaigns', 'queues'], show);
   find('a_phone').addEventListener('change', byPhone);
   find('a_cancel').addEventListener('click', leave);
   onSubmit(find('agent_form'), 'agent_say', save);

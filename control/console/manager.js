@@ -10,9 +10,10 @@ import * as form from './campaign_form.js';
 import * as doNotCall from './do_not_call.js';
 import * as lists from './lists.js';
 import * as live from './live.js';
+import * as queues from './queues.js';
 import * as setup from './setup.js';
 
-const pages = ['campaigns', 'new', 'lists', 'agents', 'calls', 'setup'];
+const pages = ['campaigns', 'new', 'lists', 'agents', 'queues', 'calls', 'setup'];
 let stream = null;
 
 function showTab() {
@@ -55,7 +56,8 @@ function onEvent(type, event) {
   if (type === 'campaign.live') {
     note(data, data.campaign, event.time);
     redraw();
-  } else if (type === 'campaign.state_changed') refresh.campaigns();
+  } else if (type === 'queue.live') queues.note(data, event.time);
+  else if (type === 'campaign.state_changed') refresh.campaigns();
   else if (type === 'agent.status_changed') refresh.agents();
   else if (type === 'endpoint.state_changed') refresh.endpoints();
   else if (type === 'trunk.state_changed') refresh.trunks();
@@ -79,7 +81,7 @@ async function enter() {
   say('sign_in_say', '');
   try {
     await api.get('/campaigns?limit=1');  // one question shows whether the token is taken
-    await load('campaigns', 'lists', 'trunks', 'prompts', 'agents', 'endpoints');
+    await load('campaigns', 'lists', 'trunks', 'prompts', 'agents', 'endpoints', 'queues', 'numbers');
   } catch (error) {
     find('sign_in').hidden = false;
     if (error.status !== 401) say('sign_in_say', error.message, true);
@@ -112,7 +114,7 @@ async function stopAll() {
 api.whenRefused(() => leave('This token is not known, or no longer. Sign in again.'));
 for (const each of document.querySelectorAll('.zone')) each.textContent = myZone();
 find('zones').replaceChildren(...(Intl.supportedValuesOf ? Intl.supportedValuesOf('timeZone') : []).map(value => make('option', {value})));
-for (const part of [agents, calls, campaigns, form, doNotCall, lists, live, setup]) part.start();
+for (const part of [agents, calls, campaigns, form, doNotCall, lists, live, queues, setup]) part.start();
 watch(['campaigns', 'lists', 'trunks', 'prompts', 'agents'], showSteps);
 window.addEventListener('hashchange', () => { showTab(); say('desk_say', ''); });
 find('sign_in_form').addEventListener('submit', event => { event.preventDefault(); api.setToken(find('token').value.trim()); enter(); });

@@ -3,7 +3,7 @@
 import * as api from './api.js';
 
 export const kept_ms = 10 * 60 * 1000;  // live figures in the charts
-export const state = {campaigns: [], lists: [], trunks: [], prompts: [], endpoints: [], agents: [], queues: [],
+export const state = {campaigns: [], lists: [], trunks: [], prompts: [], endpoints: [], agents: [], queues: [], numbers: [],
   live: {}, history: {}, chosen: null, loaded: new Set()};
 const watchers = [];
 
