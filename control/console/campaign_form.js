@@ -1,7 +1,7 @@
 // The form of a campaign: a new one, or one whose rules are changed.
 
 import * as api from './api.js';
-import {clearFaults, find, make, myZone, onSubmit, options, say, tell} from './page.js';
+import {clearFaults, find, make, onSubmit, options, say, tell} from './page.js';
 import {load, state, watch} from './state.js';
 
 const days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
@@ -53,7 +53,6 @@ async function save() {
 function leave() {
   edited = null;
   find('campaign_form').reset();
-  find('c_zone').value = myZone();
   clearFaults(find('campaign_form'));
   say('campaign_say', '');
   title();
