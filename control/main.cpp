@@ -132,7 +132,7 @@ int serve(const ControlConfig& config) {
 int main(int argc, char** argv) {
   CLI::App app("Carillon's management plane");
   std::string file;
-  app.add_option("--config", file, "configuration file (TOML)")->required();
+  app.add_option("--config", file, "configuration file (TOML)")->required()->check(CLI::ExistingFile);
   app.set_version_flag("--version", CARILLON_VERSION);
   try {
     app.parse(argc, argv);

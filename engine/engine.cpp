@@ -2,11 +2,16 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <random>
 
 #include "engine/io/make_port.h"
+#include "engine/io/socket.h"
 
 namespace carillon {
 namespace {
@@ -29,6 +34,20 @@ const std::string& first_of(const std::string& a, const std::string& b) { return
 
 Endpoint endpoint(const std::string& address, std::uint16_t port) {
   return Endpoint::parse(address, port).value_or(Endpoint{});
+}
+
+// Shards share the SIP port (SO_REUSEPORT); a second engine would share it as well and be given half of all messages.
+// Empty when nobody has it.
+std::string taken(const Endpoint& sip) {
+  io::SocketAddress address;
+  const socklen_t length = io::to_kernel(sip, address);
+  const int descriptor = ::socket(address.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return {};
+  const bool is_bound = ::bind(descriptor, &address.any, length) == 0;
+  const int error = errno;
+  ::close(descriptor);
+  if (is_bound) return {};
+  return fmt::format("sip.port: {}: {}", sip.text(), std::strerror(error));
 }
 
 link::Recorded for_link(const record::Recorded& from) {
@@ -88,6 +107,8 @@ std::string Engine::start_shards() {
   port.back_end = config_.io.back_end == "uring"  ? io::BackEnd::kUring
                   : config_.io.back_end == "mmsg" ? io::BackEnd::kMmsg
                                                   : io::BackEnd::kAutomatic;
+  const Endpoint sip = endpoint(config_.sip.address, config_.sip.port);
+  if (const std::string fault = taken(sip); !fault.empty()) return fault;
   port.sockets_max = 2 * pairs + 32;  // SIP: the engine's and those of trunks bound elsewhere
 
   for (std::uint32_t index = 0; index < count; ++index) {
@@ -103,7 +124,7 @@ std::string Engine::start_shards() {
     shard::ShardConfig shard;
     shard.index = index;
     shard.count = count;
-    shard.sip = endpoint(config_.sip.address, config_.sip.port);
+    shard.sip = sip;
     shard.sip_advertised = endpoint(sip_advertised, config_.sip.port);
     shard.rtp = endpoint(rtp_address, 0);
     shard.rtp_advertised = endpoint(rtp_advertised, 0);

@@ -75,6 +75,8 @@ class Campaigns {
   void changed(const Campaign& campaign);
   void removed(const std::string& id);
   bool is_active(const std::string& id);
+  /// What keeps it from being started, or from going on.
+  json::Faults lacks(const std::string& project, const Campaign& campaign);
   /// How evenly the driver runs. Waits for no turn.
   struct Pulse {
     Delays::View turn;    ///< from a turn's begin to its end
@@ -195,7 +197,6 @@ class Campaigns {
   dialer::CallPlan plan_of(const std::string& project, const Campaign& campaign, json::Faults& faults);
   void load_past(Run& run);
   void set_status(Run& run, CampaignStatus status);
-  json::Faults lacks(const std::string& project, const Campaign& campaign);
   boost::json::object live_of(Run& run);
 
   // agents
@@ -247,6 +248,7 @@ class Campaigns {
   std::map<std::uint64_t, Flight> flights_;
   std::map<std::string, std::uint64_t> by_call_;  ///< customers' calls
   std::map<std::string, SeatState> seats_;
+  std::map<std::string, std::string> left_;  ///< why agents were sent home, until they log in again
   std::map<std::string, std::string> by_agent_call_;  ///< agents' calls → agent
   std::map<std::string, QueueRun> queues_;
   std::map<std::string, std::uint64_t> by_overflow_call_;  ///< legs where overflow leads

@@ -52,6 +52,7 @@ dialer::CallPlan Campaigns::plan_of(const std::string& project, const Campaign& 
 
 // What it needs before it may start.
 json::Faults Campaigns::lacks(const std::string& project, const Campaign& campaign) {
+  const Lock lock(mutex_);
   json::Faults faults;
   (void)config_of(campaign, faults);
   (void)plan_of(project, campaign, faults);

@@ -49,6 +49,11 @@ Accepted Campaigns::log_in(const std::string& project, const std::string& id) {
   const auto body = row ? read_stored<Agent>(row->body) : std::nullopt;
   if (!body) return no_agent();
   if (seats_.contains(id)) return std::monostate{};  // sits or is being called
+  for (const auto& [other, seat] : seats_)
+    if (seat.body.endpoint == body->endpoint) return not_here("agent \"" + seat.body.name + "\" sits at this phone");
+  if (const auto phone = parts_.live.endpoint_state(body->endpoint); phone && !phone->registered())
+    return not_here("the phone is not registered");
+  left_.erase(id);
   SeatState seat;
   seat.body = *body;
   seat.seat = {.agent = id, .project = project, .call = {}};
@@ -87,7 +92,7 @@ void Campaigns::seat_is_lost(const std::string& agent, const std::string& why) {
   dialer_.agent_log_out(number, parts_.mono());
   if (parts_.live.live_call(seat.seat.call)) parts_.live.hang_up(seat.seat.call, why);
   parts_.store.remove_seat(agent);
-  if (seat.shown == AgentState::kOffline) return;
+  left_[agent] = why;
   announce(seat.seat.project, "agent.status_changed",
            boost::json::object{{"agent", agent},
                                {"name", seat.body.name},
@@ -188,6 +193,7 @@ void Campaigns::show_changes() {
 void Campaigns::show(Agent& agent) {
   const Lock lock(mutex_);
   const auto found = seats_.find(agent.id);
+  if (const auto left = left_.find(agent.id); left != left_.end()) agent.status_reason = left->second;
   if (found == seats_.end()) return;
   const SeatState& seat = found->second;
   const auto* state = dialer_.roster().find({dialer_number(agent.id)});
@@ -216,6 +222,8 @@ Result<Attempt, Refused> Campaigns::set_disposition(const std::string& project, 
   const auto row = parts_.store.attempt(project, id);
   auto attempt = row ? read_stored<Attempt>(row->body) : std::nullopt;
   if (!attempt) return Refused{.code = "not_found", .detail = "no attempt of that id in this project"};
+  if (body.callback_at && *body.callback_at < parts_.wall())
+    return Refused{.code = "invalid", .errors = {{"/callback_at", "range", "lies in the past"}}};
   if (!parts_.store.find(Kind::kAgents, project, body.agent))
     return Refused{.code = "invalid", .errors = {{"/agent", "unknown", "no agent of that id"}}};
   const auto apply = [&](Attempt& target) {

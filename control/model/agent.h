@@ -33,13 +33,14 @@ struct Agent {
   std::vector<std::string> campaigns, queues;
   AgentLeg leg = AgentLeg::kKeptUp;
   AgentState status = AgentState::kOffline;
+  std::string status_reason;  ///< why offline: phone hung up, phone did not answer, …
   std::optional<WallTime> since;
   std::optional<AgentCurrent> current;
   WallTime created_at{}, updated_at{};
   static Rules rules();
 };
 BOOST_DESCRIBE_STRUCT(Agent, (),
-                      (id, name, endpoint, campaigns, queues, leg, status, since, current, created_at, updated_at))
+                      (id, name, endpoint, campaigns, queues, leg, status, status_reason, since, current, created_at, updated_at))
 
 /// A seat: an agent who has logged in, as it is kept across restarts.
 struct Seat {

@@ -133,8 +133,12 @@ std::vector<Operation> campaign_operations(Plane& plane) {
                               .unique_key = [](const Context& context, const Campaign& campaign) {
                                 return context.who.project + "/" + campaign.name;
                               }};
-  spec.complete = [&plane](Context& context, Campaign& campaign, const Campaign*) {
-    return complete(plane, context, campaign);
+  spec.complete = [&plane](Context& context, Campaign& campaign, const Campaign* before) {
+    auto faults = complete(plane, context, campaign);
+    if (before == nullptr || !faults.empty() || !plane.campaigns->is_active(before->id)) return faults;
+    faults = plane.campaigns->lacks(context.who.project, campaign);
+    std::erase_if(faults, [](const json::Fault& fault) { return fault.code == "empty"; });  // its last leads are dialed
+    return faults;
   };
   spec.in_use = [&plane](Context&, const Campaign& campaign) {
     return plane.campaigns->is_active(campaign.id) ? std::string("the campaign is not stopped") : std::string();

@@ -2,6 +2,7 @@
 
 #include "control/api/json/walker.h"
 #include "control/api/plane.h"
+#include "control/api/references.h"
 #include "control/import/importer.h"
 
 namespace carillon::control {
@@ -51,6 +52,12 @@ Reply remove(Plane& plane, Context& context) {
   if (plane.importer.jobs().is_busy(list->number))
     return Problem{.code = "in_use", .detail = "an import into it is not finished"};
   if (list->counts.in_hand > 0) return Problem{.code = "in_use", .detail = "a campaign is dialing its leads"};
+  if (auto why = campaign_with(plane, context,
+                               [&](const Campaign& campaign) {
+                                 return std::ranges::find(campaign.lists, list->id) != campaign.lists.end();
+                               });
+      !why.empty())
+    return Problem{.code = "in_use", .detail = std::move(why)};
   if (!plane.store.leads().remove_list(context.who.project, context.id())) return not_found("list");
   plane.importer.wake();
   return Response{.status = 204};

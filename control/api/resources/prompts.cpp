@@ -8,6 +8,7 @@
 
 #include "control/api/documents.h"
 #include "control/api/files.h"
+#include "control/api/references.h"
 #include "control/model/wav.h"
 
 namespace carillon::control {
@@ -55,7 +56,10 @@ DocumentSpec<Prompt> prompt_spec(Plane& plane) {
       const auto* route = number ? std::get_if<PromptRoute>(&number->route) : nullptr;
       if (route != nullptr && route->prompt == prompt.id) return "number " + number->number + " plays it";
     }
-    return {};
+    return campaign_with(plane, context, [&](const Campaign& campaign) {
+      return campaign.prompt == prompt.id || campaign.safe_harbour_prompt == prompt.id ||
+             campaign.music_prompt == prompt.id;
+    });
   };
   spec.removed = [&plane](const Prompt& prompt) {
     if (!is_used(plane, prompt.sha256)) std::filesystem::remove(plane.live.prompt_file(prompt.sha256));

@@ -1,6 +1,7 @@
 // Trunks, agents' phones and inbound numbers: what the engines are told of.
 
 #include "control/api/documents.h"
+#include "control/api/references.h"
 
 namespace carillon::control {
 namespace {
@@ -71,7 +72,10 @@ std::vector<Operation> trunk_operations(Plane& plane) {
       .unique_key = [](const Context& context, const Trunk& trunk) { return in_project(context, trunk.name); }};
   spec.complete = [](Context&, Trunk& trunk, const Trunk*) { return complete_trunk(trunk); };
   spec.in_use = [&plane](Context& context, const Trunk& trunk) {
-    return number_with(plane, context, [&](const Number& number) { return number.trunk == trunk.id; });
+    const auto number = number_with(plane, context, [&](const Number& number) { return number.trunk == trunk.id; });
+    return !number.empty() ? number : campaign_with(plane, context, [&](const Campaign& campaign) {
+      return std::ranges::find(campaign.trunks, trunk.id) != campaign.trunks.end();
+    });
   };
   spec.changed = [&plane](const Trunk& trunk) { plane.live.put_trunk(trunk); };
   spec.removed = [&plane](const Trunk& trunk) { plane.live.remove_trunk(trunk.id); };
@@ -91,10 +95,13 @@ std::vector<Operation> endpoint_operations(Plane& plane) {
     return complete_endpoint(endpoint, before);
   };
   spec.in_use = [&plane](Context& context, const PhoneEndpoint& endpoint) {
-    return number_with(plane, context, [&](const Number& number) {
+    const auto number = number_with(plane, context, [&](const Number& number) {
       const auto* route = std::get_if<EndpointRoute>(&number.route);
       return route != nullptr && route->endpoint == endpoint.id;
     });
+    return !number.empty()
+               ? number
+               : agent_with(plane, context, [&](const Agent& agent) { return agent.endpoint == endpoint.id; });
   };
   spec.changed = [&plane](const PhoneEndpoint& endpoint) { plane.live.put_endpoint(endpoint); };
   spec.removed = [&plane](const PhoneEndpoint& endpoint) { plane.live.remove_endpoint(endpoint.id); };

@@ -282,5 +282,18 @@ TEST_F(EngineProcess, AFaultyConfigurationIsRefusedByName) {
   EXPECT_THAT(said, testing::HasSubstr("rtp.port_mn: unknown key"));
 }
 
+TEST_F(EngineProcess, ASecondEngineOnTheSamePortIsRefused) {
+  const Process first(folder_, "first");
+  const fs::path config = folder_ / "second.toml", log = folder_ / "log";
+  std::ofstream(config) << "[engine]\ndata_dir = \"" << (folder_ / "second").string()
+                        << "\"\n[sip]\nport = " << first.sip_port() << "\n";
+  const std::string command = std::string(CARILLON_ENGINE) + " --config " + config.string() + " 2> " + log.string();
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 1);
+  std::ifstream in(log);
+  const std::string said{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_THAT(said, testing::HasSubstr("sip.port: 127.0.0.1:" + std::to_string(first.sip_port())));
+  EXPECT_THAT(said, testing::HasSubstr("in use"));
+}
+
 }  // namespace
 }  // namespace carillon
