@@ -17,6 +17,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/chunk_encode.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/file_body.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -111,6 +112,7 @@ class Connection {
     if (error) co_return co_await refuse_head(error);
 
     Request request = request_of(parser, peer_);
+    version_ = parser.get().version();
     Admission admission = shared_.handler.admit(request);
     const auto length = parser.content_length();
     if (admission.refusal) co_return co_await answer(*admission.refusal, false, false);
@@ -206,6 +208,7 @@ class Connection {
     socket().expires_after(shared_.config.body_timeout);
     if (response.stream && !head_only) co_return co_await stream_events(response);
     if (response.file && !head_only) co_return co_await send_file(response, keep);
+    if (response.source && !head_only) co_return co_await send_pieces(response, keep);
     error_code error;
     http::response<http::string_body> message;
     fill_head(message, response, keep);
@@ -213,7 +216,10 @@ class Connection {
     if (head_only) {
       http::response<http::empty_body> head;
       fill_head(head, response, keep);
-      head.content_length(response.file ? response.file->length : response.body.size());
+      if (response.source)
+        head.chunked(true);
+      else
+        head.content_length(response.file ? response.file->length : response.body.size());
       co_await http::async_write(stream_, head, kNoThrow(error));
       co_return error ? false : keep;
     }
@@ -247,6 +253,41 @@ class Connection {
       if (error == http::error::need_buffer) error = {};
     }
     co_return error ? false : keep;
+  }
+
+  // Chunked; a client of HTTP/1.0 gets it plain, ended by the connection.
+  asio::awaitable<bool> send_pieces(const Response& response, bool keep) {
+    const bool is_chunked = version_ >= 11;
+    http::response<http::empty_body> message;
+    fill_head(message, response, keep && is_chunked);
+    message.chunked(is_chunked);
+    http::response_serializer<http::empty_body> serializer(message);
+    error_code error;
+    co_await http::async_write_header(stream_, serializer, kNoThrow(error));
+    const auto source = response.source;
+    while (!error) {
+      std::string piece;
+      const auto make = [&source, &piece]() -> Task {
+        piece = source->next();
+        co_return;
+      };
+      socket().expires_never();
+      co_await asio::co_spawn(shared_.pool, make, asio::use_awaitable);
+      socket().expires_after(shared_.config.body_timeout);
+      if (piece.empty()) break;
+      const auto bytes = asio::buffer(piece);
+      if (is_chunked) {
+        const auto chunk = http::make_chunk(bytes);
+        co_await asio::async_write(stream_, chunk, kNoThrow(error));
+      } else {
+        co_await asio::async_write(stream_, bytes, kNoThrow(error));
+      }
+    }
+    if (!error && is_chunked) {
+      const auto last = http::make_chunk_last();
+      co_await asio::async_write(stream_, last, kNoThrow(error));
+    }
+    co_return error || !is_chunked ? false : keep;
   }
 
   // Server-sent events end with the connection, so the body has no length.
@@ -295,6 +336,7 @@ class Connection {
   Stream stream_;
   Shared& shared_;
   std::string peer_;
+  unsigned version_ = 11;  ///< of the request at hand
   beast::flat_buffer buffer_{64 * 1024};
   error_code ignored_;
 };

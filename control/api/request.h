@@ -42,12 +42,22 @@ class EventStream {
   virtual void on_ready(std::function<void()> wake) = 0;
 };
 
+/// A body in pieces whose length nobody knows yet; sent chunked. `next` is called from one thread at a time and may
+/// wait for the store; an empty piece is the end. One that throws cuts the connection, so that the client sees a broken
+/// body and not a short one.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  virtual std::string next() = 0;
+};
+
 struct Response {
   int status = 200;
   HeaderList headers = {};
   std::string body = {};
   std::optional<FilePart> file = {};              ///< instead of `body`
   std::shared_ptr<EventStream> stream = nullptr;  ///< instead of `body`
+  std::shared_ptr<BodySource> source = nullptr;   ///< instead of `body`
 
   void set(std::string_view name, std::string_view value);
   std::string_view header(std::string_view name) const;

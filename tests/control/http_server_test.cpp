@@ -18,6 +18,20 @@
 namespace carillon::control {
 namespace {
 
+// So many pieces; a negative count breaks instead of ending.
+class Pieces : public BodySource {
+ public:
+  explicit Pieces(int count) : left_(std::abs(count)), breaks_(count < 0) {}
+  std::string next() override {
+    if (left_ == 0 && breaks_) throw std::runtime_error("the store fails");
+    return left_-- > 0 ? "piece\n" : "";
+  }
+
+ private:
+  int left_;
+  bool breaks_;
+};
+
 class Echo : public Handler {
  public:
   Admission admit(const Request& head) override {
@@ -28,6 +42,8 @@ class Echo : public Handler {
   Response handle(const Request& request) override {
     if (request.target == "/file") return {.status = 206, .file = FilePart{file, 10, 300'000}};
     if (request.target == "/events") return {.stream = events};
+    if (request.target == "/pieces") return {.source = std::make_shared<Pieces>(3)};
+    if (request.target == "/broken") return {.source = std::make_shared<Pieces>(-2)};
     if (request.target == "/upload") {
       spooled = std::filesystem::file_size(request.body_file);
       return {.body = "took " + std::to_string(spooled) + " " + request.body};
@@ -99,6 +115,30 @@ TEST_F(Server, KeepsAConnectionForSeveralRequests) {
   EXPECT_THAT(client.until("hello"), testing::HasSubstr("POST /a hello"));
   client.send("GET /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(client.read(), testing::HasSubstr("GET /b "));
+}
+
+TEST_F(Server, SendsABodyOfUnknownLengthInChunks) {
+  Client client(serve());
+  client.send("GET /pieces HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto answer = client.until("\r\n0\r\n\r\n");
+  EXPECT_THAT(answer, testing::HasSubstr("Transfer-Encoding: chunked\r\n"));
+  EXPECT_THAT(answer, testing::EndsWith("\r\n\r\n6\r\npiece\n\r\n6\r\npiece\n\r\n6\r\npiece\n\r\n0\r\n\r\n"));
+  client.send("GET /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(client.read(), testing::HasSubstr("GET /b "));
+}
+
+TEST_F(Server, ABodyThatBreaksDoesNotLookWhole) {
+  Client client(serve());
+  client.send("GET /broken HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto answer = client.read();
+  EXPECT_THAT(answer, testing::HasSubstr("piece\n"));
+  EXPECT_THAT(answer, testing::Not(testing::HasSubstr("\r\n0\r\n")));
+}
+
+TEST_F(Server, AClientOfHttp10GetsPiecesPlain) {
+  Client client(serve());
+  client.send("GET /pieces HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(client.read(), testing::EndsWith("\r\n\r\npiece\npiece\npiece\n"));
 }
 
 TEST_F(Server, AnswersHeadWithoutABody) {
