@@ -53,6 +53,7 @@ const std::vector<std::string>& plane_migrations() {
       document_table("projects") + document_table("tokens") + document_table("trunks") + document_table("endpoints") +
           document_table("prompts") + document_table("numbers"),
       document_table("campaigns") + document_table("agents") + document_table("queues"),
+      document_table("webhooks"),
   };
   return steps;
 }

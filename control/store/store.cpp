@@ -64,6 +64,8 @@ std::string Store::table(Kind kind) {
       return "agents";
     case Kind::kQueues:
       return "queues";
+    case Kind::kWebhooks:
+      return "webhooks";
   }
   CHECK(false);
   return {};

@@ -20,7 +20,7 @@
 namespace carillon::control {
 
 /// Which table of documents. Names are the tables' names.
-enum class Kind { kProjects, kTokens, kTrunks, kEndpoints, kPrompts, kNumbers, kCampaigns, kAgents, kQueues };
+enum class Kind { kProjects, kTokens, kTrunks, kEndpoints, kPrompts, kNumbers, kCampaigns, kAgents, kQueues, kWebhooks };
 
 /// A resource as it is kept: `body` is the described struct as JSON in Mode::kStore.
 struct Document {
@@ -83,6 +83,12 @@ struct AttemptFilter {
   std::uint64_t lead = 0;                   ///< 0: any
   std::uint64_t before = 0;                 ///< numbers below this; 0: from the newest
   std::size_t limit = 50;
+};
+/// What a campaign has made of one lead so far.
+struct LeadResult {
+  std::uint64_t lead = 0;
+  std::int64_t attempts = 0;
+  std::string attempt, call;  ///< bodies of the last attempt and of its call
 };
 struct OutcomeCount {
   std::string campaign, outcome;
@@ -159,6 +165,8 @@ class Store {
   // attempts and seats (store_attempts.cpp)
   std::optional<AttemptRow> attempt(const std::string& project, const std::string& id);
   std::vector<AttemptRow> attempts(const AttemptFilter& filter);
+  /// Of the leads with rows from `first` to `last` that the campaign has tried, by lead.
+  std::vector<LeadResult> results(const std::string& campaign, std::uint64_t first, std::uint64_t last);
   /// Those not settled, oldest first.
   std::vector<AttemptRow> open_attempts();
   std::uint64_t last_attempt();

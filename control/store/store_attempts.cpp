@@ -76,6 +76,19 @@ std::vector<AttemptRow> Store::attempts(const AttemptFilter& filter) {
   return attempts;
 }
 
+std::vector<LeadResult> Store::results(const std::string& campaign, std::uint64_t first, std::uint64_t last) {
+  std::vector<LeadResult> results;
+  for (const Row& row :
+       read("select tried.lead, tried.times, attempts.body, calls.body from (select lead, count(*) as "
+            "times, max(number) as last from attempts where lead >= :first and lead <= :last and "
+            "campaign = :campaign group by lead) as tried join attempts on attempts.number = tried.last "
+            "left join calls on calls.id = attempts.call order by tried.lead",
+            {static_cast<std::int64_t>(first), static_cast<std::int64_t>(last), campaign}))
+    results.push_back(
+        {static_cast<std::uint64_t>(number_at(row, 0)), number_at(row, 1), text_at(row, 2), text_at(row, 3)});
+  return results;
+}
+
 std::vector<AttemptRow> Store::open_attempts() {
   std::vector<AttemptRow> attempts;
   for (const Row& row :

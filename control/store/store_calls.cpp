@@ -264,7 +264,9 @@ std::optional<IdempotencyRow> Store::idempotency(const std::string& key, std::in
 void Store::prune(std::int64_t idempotency_before_ms, std::int64_t events_before_ms) {
   writer_->commit([&](Database& database) {
     database.execute("delete from idempotency where created_ms < :before", {idempotency_before_ms});
-    database.execute("delete from events where time_ms < :before", {events_before_ms});
+    // the newest one stays: sequences go on from it, or a follower's place would be ahead of all that comes
+    database.execute("delete from events where time_ms < :before and sequence < (select max(sequence) from events)",
+                     {events_before_ms});
   });
 }
 
