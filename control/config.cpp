@@ -57,6 +57,7 @@ class TableReader {
 std::string ControlConfig::fault() const {
   if (data_dir.empty()) return "control.data_dir: is required";
   if (auto wrong = http.fault(); !wrong.empty()) return wrong;
+  if (auto wrong = rate_limit.fault(); !wrong.empty()) return wrong;
   if (engines.empty()) return "engines: at least one [[engines]] is needed";
   std::set<std::string> names;
   for (const auto& engine : engines) {
@@ -82,12 +83,20 @@ Result<ControlConfig, std::string> parse_config(std::string_view text) {
   ControlConfig config;
   std::string fault;
   for (const auto& [key, node] : root)
-    if (key != "control" && key != "http" && key != "engines") return fmt::format("{}: is not a section", key.str());
+    if (key != "control" && key != "http" && key != "engines" && key != "webhooks")
+      return fmt::format("{}: is not a section", key.str());
   TableReader(root["control"].as_table(), "control", fault)
       .read("data_dir", config.data_dir)
       .read("log_level", config.log_level)
       .finish();
+  auto rate_window_s = static_cast<std::uint32_t>(config.rate_limit.window / 1s);
+  TableReader(root["webhooks"].as_table(), "webhooks", fault)
+      .read("allow_private", config.webhooks_allow_private)
+      .read("ca", config.webhooks_ca)
+      .finish();
   TableReader(root["http"].as_table(), "http", fault)
+      .read("rate_limit", config.rate_limit.requests)
+      .read("rate_window_s", rate_window_s)
       .read("address", config.http.address)
       .read("port", config.http.port)
       .read("certificate", config.http.certificate)
@@ -96,6 +105,7 @@ Result<ControlConfig, std::string> parse_config(std::string_view text) {
       .read("connections_max", config.http.connections_max)
       .read("workers", config.http.workers)
       .finish();
+  config.rate_limit.window = std::chrono::seconds(rate_window_s);
   if (const auto* engines = root["engines"].as_array()) {
     for (const auto& node : *engines) {
       EngineConfig engine;

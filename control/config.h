@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "control/api/http_server.h"
+#include "control/api/rate_limit.h"
 #include "control/link/engine_link.h"
 
 namespace carillon::control {
@@ -19,6 +20,9 @@ struct ControlConfig {
   std::string data_dir;  ///< data bases, prompts, recordings, admin.token
   std::string log_level = "info";
   HttpConfig http;
+  RateLimit rate_limit{.requests = 5000, .window = 10s};  ///< requests 0: none
+  bool webhooks_allow_private = false;                    ///< webhooks may go to addresses inside
+  std::string webhooks_ca;                                ///< PEM file: authorities beside those of the system
   std::vector<EngineConfig> engines;
 
   /// The first fault as "field: reason", or empty.

@@ -15,6 +15,7 @@ struct DocumentSpec {
   std::string type;                ///< for operation ids: "Trunk"
   Scope read_scope = Scope::kRead, write_scope = Scope::kManage;
   bool has_create = true, has_patch = true;
+  std::string shows = {};     ///< see Operation
   bool keeps_answers = true;  ///< Idempotency-Key may keep the answer (not where it shows a secret)
   /// Unique within the table, or nothing.
   std::function<std::optional<std::string>(const Context&, const T&)> unique_key;
@@ -66,8 +67,11 @@ class Documents {
     auto& list = add("GET", spec_.path, "list" + spec_.type + "s", "Lists " + spec_.noun + "s, oldest first.",
                      spec_.read_scope, &Documents::list, page_schema(one));
     list.parameters = paging_parameters();
-    add("GET", item, "get" + spec_.type, "Shows a " + spec_.noun + ".", spec_.read_scope, &Documents::get, one)
-        .problems = {"not_found"};
+    list.shows = spec_.shows;
+    auto& get =
+        add("GET", item, "get" + spec_.type, "Shows a " + spec_.noun + ".", spec_.read_scope, &Documents::get, one);
+    get.problems = {"not_found"};
+    get.shows = spec_.shows;
     if (spec_.has_patch) {
       auto& patch = add("PATCH", item, "update" + spec_.type,
                         "Changes fields of a " + spec_.noun + " (RFC 7396); If-Match is optional.", spec_.write_scope,
@@ -102,6 +106,7 @@ class Documents {
   Result<std::monostate, Problem> insert(const Context& context, const T& value) const {
     T row = value;
     if constexpr (requires { row.token; }) row.token.reset();
+    if constexpr (requires { row.secret; }) row.secret.reset();
     if constexpr (requires {
                     row.password;
                     row.ha1_md5;

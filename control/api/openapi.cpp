@@ -7,11 +7,16 @@
 #include <set>
 
 #include "control/api/json/text.h"
+#include "control/api/shape.h"
+#include "control/model/webhook.h"
 
 namespace carillon::control {
 namespace {
 
 namespace bj = boost::json;
+
+constexpr const char* kLimitHeaders[] = {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
+                                         "RateLimit-Policy"};
 
 const char* scope_name(Scope scope) {
   return scope == Scope::kRead ? "read" : scope == Scope::kManage ? "manage" : "admin";
@@ -32,6 +37,9 @@ bj::array parameters_of(const Operation& operation) {
     parameters.push_back(parameter("code", "path", "An error code.", true));
   for (const Parameter& query : operation.parameters)
     parameters.push_back(parameter(query.name, "query", query.about, query.required));
+  if (!operation.shows.empty())
+    for (const Parameter& query : shape_parameters(operation.shows))
+      parameters.push_back(parameter(query.name, "query", query.about, false));
   if (operation.method == "POST" && !operation.open)
     parameters.push_back(parameter("Idempotency-Key", "header",
                                    "Names this request for 24 h; a retry gets the first answer.",
@@ -48,8 +56,14 @@ bj::object responses_of(const Operation& operation, bj::object& components) {
     if (operation.gives) media["schema"] = operation.gives(components);
     success["content"] = bj::object{{operation.produces, media}};
   }
+  bj::object limits;
+  for (const char* name : kLimitHeaders)
+    limits[name] = bj::object{{"$ref", fmt::format("#/components/headers/{}", name)}};
+  success["headers"] = limits;
   bj::object responses{{std::to_string(operation.success), success}};
   std::set<std::string> codes(operation.problems.begin(), operation.problems.end());
+  codes.insert("rate_limited");
+  if (!operation.shows.empty()) codes.insert("invalid_parameter");
   if (!operation.open) codes.insert({"unauthorized", "forbidden"});
   if (operation.consumes == "application/json")
     codes.insert({"malformed_json", "unsupported_media_type", "body_too_large"});
@@ -64,6 +78,46 @@ bj::object responses_of(const Operation& operation, bj::object& components) {
         {"content", bj::object{{"application/problem+json",
                                 bj::object{{"schema", bj::object{{"$ref", "#/components/schemas/Problem"}}}}}}}};
   return responses;
+}
+
+// What a webhook's endpoint gets (and a follower of /v1/events): one entry per event.
+bj::object webhooks_of() {
+  const bj::object text{{"type", "string"}};
+  bj::object webhooks;
+  for (const EventKind& kind : event_catalogue()) {
+    const bj::object properties{{"id", text},
+                                {"time", bj::object{{"type", "string"}, {"format", "date-time"}}},
+                                {"sequence", bj::object{{"type", "integer"}}},
+                                {"project", text},
+                                {"type", bj::object{{"const", kind.name}}},
+                                {"data", bj::object{{"type", "object"}}}};
+    const bj::object body{{"type", "object"}, {"properties", properties}};
+    webhooks[kind.name] = bj::object{
+        {"post",
+         bj::object{
+             {"summary", kind.about},
+             {"parameters", bj::array{parameter("webhook-id", "header", "The event's id; repeats have it, too.", true),
+                                      parameter("webhook-timestamp", "header", "Seconds since 1970.", true),
+                                      parameter("webhook-signature", "header",
+                                                "v1,base64(HMAC-SHA256(secret, id.timestamp.body)), one for "
+                                                "each live secret, parted by spaces.",
+                                                true)}},
+             {"requestBody", bj::object{{"content", bj::object{{"application/json", bj::object{{"schema", body}}}}}}},
+             {"responses", bj::object{{"2XX", bj::object{{"description",
+                                                          "Taken; anything else is tried "
+                                                          "again, 410 switches off."}}}}}}}};
+  }
+  return webhooks;
+}
+
+bj::object limit_headers() {
+  bj::object headers;
+  constexpr const char* kAbout[] = {"Requests in a full bucket.", "Requests left.", "Seconds until it is full again.",
+                                    "Requests and the seconds in which they come back, as 5000;w=10."};
+  for (std::size_t i = 0; i < std::size(kLimitHeaders); ++i)
+    headers[kLimitHeaders[i]] =
+        bj::object{{"description", kAbout[i]}, {"schema", bj::object{{"type", i == 3 ? "string" : "integer"}}}};
+  return headers;
 }
 
 bj::object problem_schema() {
@@ -175,8 +229,10 @@ bj::object openapi(const std::vector<Operation>& operations) {
                               {"version", "1"},
                               {"description", "Times are RFC 3339 UTC; an answer 2xx means committed."}}},
           {"paths", paths},
+          {"webhooks", webhooks_of()},
           {"components",
            bj::object{{"schemas", components},
+                      {"headers", limit_headers()},
                       {"securitySchemes", bj::object{{"token", bj::object{{"type", "http"}, {"scheme", "bearer"}}}}}}}};
 }
 
@@ -186,11 +242,17 @@ std::string docs_page(const std::vector<Operation>& operations) {
       "code: "
       "<a href=\"/docs/errors\">errors</a>.</p><p>Send <code>Authorization: Bearer TOKEN</code>; the first token lies "
       "in "
-      "<code>admin.token</code> in the data folder. Ids are opaque; lists are paged by <code>cursor</code>.</p>"
+      "<code>admin.token</code> in the data folder. Ids are opaque; lists are paged by <code>cursor</code>. Where the "
+      "table says so, <code>expand=</code> shows objects in place of ids and <code>fields=</code> chooses what is "
+      "shown. Every answer tells in <code>RateLimit-Remaining</code> how many requests are left; after the last one "
+      "comes 429 with <code>Retry-After</code>.</p><p>Webhooks carry the headers of Standard Webhooks: "
+      "<code>webhook-signature</code> is <code>v1,</code> and the base 64 of HMAC-SHA256 over "
+      "<code>id.timestamp.body</code> with the secret that was shown when the webhook was made.</p>"
       "<table><tr><th>Request</th><th>Does</th><th>Scope</th></tr>";
   for (const Operation& operation : operations)
     body += fmt::format("<tr><td><code>{} {}</code></td><td>{}</td><td>{}</td></tr>", operation.method,
-                        escaped(operation.path), escaped(operation.summary),
+                        escaped(operation.path),
+                        escaped(operation.summary) + (operation.shows.empty() ? "" : " <i>expand, fields</i>"),
                         operation.open ? "none" : scope_name(operation.scope));
   return page("Carillon API", body + "</table>");
 }

@@ -26,6 +26,7 @@ struct Context {
   /// Set when the client sent Idempotency-Key; whoever keeps the answer in the same transaction as the work says so.
   std::optional<IdempotencyRow> idempotency;
   bool idempotency_kept = false;
+  bool is_part = false;  ///< shown within another answer: without lists of its own
 
   const std::string& id() const { return path.at("id"); }
   std::string parameter(const std::string& name) const {
@@ -53,6 +54,7 @@ struct Operation {
   std::vector<Parameter> parameters = {};  ///< of the query
   SchemaOf takes = nullptr, gives = nullptr;
   std::vector<std::string> problems = {};  ///< codes beside those that every operation may answer
+  std::string shows = {};                  ///< kind of what a GET gives, where it takes `expand` and `fields`
   std::function<Reply(Context&)> run = nullptr;
 };
 

@@ -7,16 +7,19 @@
 #include <stdexcept>
 
 #include "control/api/json/walker.h"
+#include "control/api/shape.h"
 
 namespace carillon::control {
 
 void add_operations(Plane& plane) {
+  plane.service.shape_with(Shaper(plane.service.operations()));
   for (const auto resource :
        {project_operations, token_operations, trunk_operations, endpoint_operations, prompt_operations,
         number_operations, call_operations, call_action_operations, cdr_operations, recording_operations,
         event_operations, system_operations, console_operations, list_operations, lead_operations, import_operations,
         do_not_call_operations})
     plane.service.add(resource(plane));
+  if (plane.webhooks != nullptr) plane.service.add(webhook_operations(plane));
   if (plane.campaigns == nullptr) return;
   for (const auto resource : {campaign_operations, agent_operations, attempt_operations, queue_operations})
     plane.service.add(resource(plane));

@@ -7,6 +7,8 @@
 
 namespace carillon::control {
 
+class Webhooks;
+
 /// What the operations of the API work with.
 struct Plane {
   Store& store;
@@ -17,6 +19,7 @@ struct Plane {
   std::function<WallTime()> clock;
   Importer& importer;
   Campaigns* campaigns = nullptr;  ///< none: no campaigns, no agents
+  Webhooks* webhooks = nullptr;    ///< none: no webhooks
 };
 
 /// Gives the service every operation there is.
@@ -44,6 +47,7 @@ std::vector<Operation> campaign_operations(Plane& plane);
 std::vector<Operation> agent_operations(Plane& plane);
 std::vector<Operation> attempt_operations(Plane& plane);
 std::vector<Operation> queue_operations(Plane& plane);
+std::vector<Operation> webhook_operations(Plane& plane);
 
 /// Is a number, written with or without "+", on the project's do-not-call list? Looked up before every call that the
 /// API places.

@@ -17,6 +17,9 @@ constexpr ProblemKind kKinds[] = {
     {"invalid_cursor", 400, "The cursor is not one of ours",
      "A cursor or Last-Event-ID was changed or comes from elsewhere.",
      "Use next_cursor of the page before, unchanged."},
+    {"invalid_parameter", 400, "A parameter of the query is wrong",
+     "expand or fields names something that this answer does not have; errors[] names the parameter.",
+     "Use the names that the detail lists."},
     {"idempotency_key_required", 400, "Idempotency-Key is missing",
      "This request dials; a retry without a key could dial twice.",
      "Send a header Idempotency-Key with a value of your own, 1 to 255 characters, and the same one when you retry."},
@@ -48,6 +51,8 @@ constexpr ProblemKind kKinds[] = {
      "Look at the job's state."},
     {"agent_state", 409, "The agent is not in a state for this", "For instance, not logged in or with a call in hand.",
      "Look at the agent's status."},
+    {"webhook_state", 409, "The webhook is not in a state for this", "It is switched off, or its event is not kept.",
+     "Switch it on with PATCH active = true, then ask again."},
     {"version_conflict", 412, "It was changed meanwhile", "If-Match does not name the present version.",
      "Get it again, apply the change to what you see, use its ETag."},
     {"body_too_large", 413, "The body is too large", "JSON may have 1 MiB, a prompt 64 MiB, a list of leads 512 MiB.",
@@ -64,6 +69,9 @@ constexpr ProblemKind kKinds[] = {
      "An Idempotency-Key names one request; this body differs from the first.", "Use a new key for a new request."},
     {"too_many_requests", 429, "Too many at once", "More large bodies are on their way than are taken at once.",
      "Wait for Retry-After."},
+    {"rate_limited", 429, "The token has used up its requests",
+     "RateLimit-Policy tells how many requests a token (without one: an address) has in how many seconds.",
+     "Wait for Retry-After; look at RateLimit-Remaining before it is used up."},
     {"headers_too_large", 431, "The head is too large", "Request line and headers may have 16 KiB.",
      "Send fewer headers."},
     {"internal", 500, "Our fault", "Something failed that must not fail; the log has the request id.",
@@ -101,7 +109,8 @@ Response problem_response(const Problem& problem, std::string_view request_id) {
   body["request_id"] = request_id;
   Response response{.status = kind.status, .headers = problem.headers, .body = boost::json::serialize(body)};
   response.set("Content-Type", "application/problem+json");
-  if (kind.status == 503 || kind.status == 429) response.set("Retry-After", "2");
+  if ((kind.status == 503 || kind.status == 429) && response.header("Retry-After").empty())
+    response.set("Retry-After", "2");
   if (kind.status == 401) response.set("WWW-Authenticate", "Bearer realm=\"carillon\"");
   return response;
 }

@@ -128,16 +128,18 @@ Response Service::refuse(std::string_view code) {
 Response Service::handle(const Request& request) {
   const auto request_id = ids_.make("req", clock_());
   Reply reply = Problem{.code = "internal"};
+  HeaderList limits;
   try {
-    reply = perform(request, request_id);
+    reply = perform(request, request_id, limits);
   } catch (const DatabaseError& error) {
     spdlog::error("{} {}: store: {}", request_id, request.method, error.what());
     reply = Problem{.code = "store_unavailable"};
   } catch (const std::exception& error) {
     spdlog::error("{} {}: {}", request_id, request.method, error.what());
   }
-  if (!reply) return finish(request, problem_response(reply.error(), request_id), request_id);
-  return finish(request, std::move(*reply), request_id);
+  auto response = reply ? std::move(*reply) : problem_response(reply.error(), request_id);
+  for (const auto& [name, value] : limits) response.set(name, value);
+  return finish(request, std::move(response), request_id);
 }
 
 Response Service::finish(const Request& request, Response response, const std::string& request_id) {
@@ -158,12 +160,16 @@ std::map<std::string, std::uint64_t> Service::answered() const {
   return answered_;
 }
 
-Reply Service::perform(const Request& request, const std::string& request_id) {
+Reply Service::perform(const Request& request, const std::string& request_id, HeaderList& limits) {
   auto match = route(request);
-  if (!match) return match.error();
-  const Operation& operation = *match->operation;
-  auto who = identify(request, operation);
+  auto who = match ? identify(request, *match->operation) : Result<Principal, Problem>(match.error());
+  // who has no token that we know is counted by address, so that guessing them is slow, too
+  const bool is_known = who && !who->token.empty();
+  const auto turn = limiter_.take(is_known ? who->token : "address " + request.peer, clock_());
+  limits = turn.headers;
+  if (!turn.is_allowed) return Problem{.code = "rate_limited", .headers = {{"Retry-After", turn.retry_after}}};
   if (!who) return who.error();
+  const Operation& operation = *match->operation;
   if (!accepts(request.header("Accept"), operation.produces)) return Problem{.code = "not_acceptable"};
   Context context{.request = request,
                   .who = std::move(*who),
@@ -187,11 +193,23 @@ Reply Service::perform(const Request& request, const std::string& request_id) {
   return run_once(operation, context);
 }
 
+Reply Service::shaped(const Operation& operation, Context& context) {
+  const bool is_read = operation.method == "GET" && operation.path.starts_with("/v1/");
+  for (const char* name : {"expand", "fields"}) {
+    if (!is_read || context.parameter(name).empty()) continue;
+    if (operation.shows.empty() || !shaper_)
+      return Problem{.code = "invalid_parameter",
+                     .errors = {{std::string("/") + name, "unknown", operation.id + " does not take it"}}};
+    return shaper_(operation, context);
+  }
+  return operation.run(context);
+}
+
 // API.md A5: successes are replayed for 24 h, another body is refused, and so is a second request while one runs.
 Reply Service::run_once(const Operation& operation, Context& context) {
   const auto key = context.request.header("Idempotency-Key");
   if (key.empty() && operation.idempotency_required) return Problem{.code = "idempotency_key_required"};
-  if (key.empty() || context.request.method != "POST") return operation.run(context);
+  if (key.empty() || context.request.method != "POST") return shaped(operation, context);
   if (key.size() > 255) return invalid({{"/Idempotency-Key", "length", "must have 255 characters at most"}});
 
   const auto now_ms = context.now.time_since_epoch().count();

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "control/api/operation.h"
+#include "control/api/rate_limit.h"
 #include "control/store/ids.h"
 
 namespace carillon::control {
@@ -23,6 +24,12 @@ class Service : public Handler {
   /// Bodies of text/csv are written into this folder as <request>.part. Before the first request.
   void spool_to(std::string folder) { spool_folder_ = std::move(folder); }
 
+  /// How many requests a token has; without this call, as many as it likes. Before the first request.
+  void limit(RateLimit limit) { limiter_ = RateLimiter(limit); }
+  /// Runs operations that say what they show where `expand` or `fields` is asked for. Before the first request.
+  using Shaper = std::function<Reply(const Operation&, Context&)>;
+  void shape_with(Shaper shaper) { shaper_ = std::move(shaper); }
+
   Admission admit(const Request& head) override;
   Response handle(const Request& request) override;
   Response refuse(std::string_view code) override;
@@ -38,7 +45,8 @@ class Service : public Handler {
   };
   Result<Match, Problem> route(const Request& request) const;
   Result<Principal, Problem> identify(const Request& request, const Operation& operation);
-  Reply perform(const Request& request, const std::string& request_id);
+  Reply perform(const Request& request, const std::string& request_id, HeaderList& limits);
+  Reply shaped(const Operation& operation, Context& context);
   Reply run_once(const Operation& operation, Context& context);
   Response finish(const Request& request, Response response, const std::string& request_id);
 
@@ -46,6 +54,8 @@ class Service : public Handler {
   IdMaker& ids_;
   std::function<WallTime()> clock_;
   std::string spool_folder_;
+  RateLimiter limiter_;
+  Shaper shaper_;
   std::vector<Operation> operations_;
   std::vector<std::vector<std::string>> patterns_;  ///< path segments, beside operations_
   mutable std::mutex mutex_;

@@ -29,6 +29,23 @@ TEST(Config, ReadsWhatItSays) {
   EXPECT_EQ(config->engines.at(0).link, "unix:/run/carillon/engine.sock");
 }
 
+TEST(Config, LimitsAndWebhooksHaveDefaults) {
+  const auto plain = parse_config(kGood);
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->rate_limit.requests, 5000u);
+  EXPECT_FALSE(plain->webhooks_allow_private);
+  const auto set = parse_config(
+      "[http]\nrate_limit = 0\nrate_window_s = 60\n[webhooks]\nallow_private = true\nca = \"/c\"\n"
+      "[control]\ndata_dir = \"x\"\n[[engines]]\nname = \"e\"\nlink = \"unix:/s\"\n");
+  ASSERT_TRUE(set) << set.error();
+  EXPECT_EQ(set->rate_limit.requests, 0u);
+  EXPECT_EQ(set->rate_limit.window, 60s);
+  EXPECT_TRUE(set->webhooks_allow_private);
+  EXPECT_EQ(set->webhooks_ca, "/c");
+  EXPECT_THAT(fault(std::string(kGood) + "[webhooks]\nallow_private = 1\n"),
+              "webhooks.allow_private: true or false is needed");
+}
+
 TEST(Config, NamesTheFirstFault) {
   const std::string good = kGood;
   EXPECT_THAT(fault(good + "x = 1\n"), "engines.x: is not a setting");

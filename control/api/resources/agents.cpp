@@ -49,6 +49,7 @@ std::vector<Operation> agent_operations(Plane& plane) {
       .path = "/v1/agents",
       .noun = "agent",
       .type = "Agent",
+      .shows = "agent",
       .unique_key = [](const Context& context, const Agent& agent) { return context.who.project + "/" + agent.name; }};
   spec.complete = [&plane](Context& context, Agent& agent, const Agent*) { return complete(plane, context, agent); };
   spec.changed = [&plane](const Agent& agent) { plane.campaigns->changed(agent); };
