@@ -3,19 +3,12 @@
 #include <charconv>
 
 #include "control/api/documents.h"
+#include "control/live/stored.h"
 
 namespace carillon::control {
 namespace {
 
 constexpr auto kAttemptSchema = [](boost::json::object& components) { return json::schema<Attempt>(components); };
-
-std::optional<Attempt> attempt_of(const AttemptRow& row) {
-  json::Faults faults;
-  const auto body = json::parse(row.body, faults);
-  Attempt attempt;
-  if (!body || !json::read(*body, attempt, json::Mode::kStore).empty()) return std::nullopt;
-  return attempt;
-}
 
 Reply list(Plane& plane, Context& context) {
   const auto paging = paging_of(context);
@@ -23,6 +16,11 @@ Reply list(Plane& plane, Context& context) {
   AttemptFilter filter{
       .project = context.who.project, .campaign = context.parameter("campaign"), .limit = paging->limit + 1};
   if (filter.campaign.empty()) filter.campaign = context.parameter("queue");  // one column holds either
+  if (const auto id = context.parameter("lead"); !id.empty()) {
+    const auto lead = plane.store.leads().lead(context.who.project, id);
+    if (!lead) return invalid({{"/lead", "unknown", "no lead of that id"}});
+    filter.lead = lead->lead.id.value;
+  }
   if (!paging->cursor.empty()) {
     const auto& text = paging->cursor;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), filter.before);
@@ -31,7 +29,8 @@ Reply list(Plane& plane, Context& context) {
   const auto rows = plane.store.attempts(filter);
   boost::json::array data;
   for (std::size_t i = 0; i < std::min(rows.size(), paging->limit); ++i)
-    if (const auto attempt = attempt_of(rows[i])) data.push_back(json::write(*attempt, json::Mode::kApi));
+    if (const auto attempt = read_stored<Attempt>(rows[i].body))
+      data.push_back(json::write(*attempt, json::Mode::kApi));
   std::optional<std::string> next;
   if (rows.size() > paging->limit) next = std::to_string(rows[paging->limit - 1].number);
   return page_response(std::move(data), next);
@@ -39,7 +38,7 @@ Reply list(Plane& plane, Context& context) {
 
 Reply get(Plane& plane, Context& context) {
   const auto row = plane.store.attempt(context.who.project, context.id());
-  const auto attempt = row ? attempt_of(*row) : std::nullopt;
+  const auto attempt = row ? read_stored<Attempt>(row->body) : std::nullopt;
   if (!attempt) return not_found("attempt");
   return json_response(200, json::write(*attempt, json::Mode::kApi));
 }
@@ -62,9 +61,12 @@ std::vector<Operation> attempt_operations(Plane& plane) {
        .path = "/v1/attempts",
        .id = "listAttempts",
        .summary = "Lists attempts, newest first.",
-       .parameters = paging_parameters({{"campaign", "Id of the campaign."}, {"queue", "Or id of the inbound queue."}}),
+       .parameters = paging_parameters({{"campaign", "Id of the campaign."},
+                                        {"queue", "Or id of the inbound queue."},
+                                        {"lead", "Id of the lead."}}),
        .gives = page_schema(kAttemptSchema),
        .problems = {"invalid", "invalid_cursor"},
+       .shows = "attempt",
        .run = [&plane](Context& context) { return list(plane, context); }},
       {.method = "GET",
        .path = "/v1/attempts/{id}",
@@ -72,6 +74,7 @@ std::vector<Operation> attempt_operations(Plane& plane) {
        .summary = "Shows an attempt.",
        .gives = kAttemptSchema,
        .problems = {"not_found"},
+       .shows = "attempt",
        .run = [&plane](Context& context) { return get(plane, context); }},
       {.method = "POST",
        .path = "/v1/attempts/{id}/actions/disposition",

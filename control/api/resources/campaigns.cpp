@@ -1,6 +1,7 @@
 // Campaigns: their rules, what they are told to do, what they do.
 
 #include "control/api/documents.h"
+#include "control/api/resources/results.h"
 
 namespace carillon::control {
 namespace {
@@ -122,6 +123,16 @@ Reply live(Plane& plane, Context& context) {
   return json_response(200, *state);
 }
 
+Reply results(Plane& plane, Context& context) {
+  auto campaign = read_body<Campaign>(plane.store.find(Kind::kCampaigns, context.who.project, context.id()));
+  if (!campaign) return not_found("campaign");
+  Response response;
+  response.set("Content-Type", "text/csv; charset=utf-8");
+  response.set("Content-Disposition", "attachment; filename=\"" + context.id() + ".csv\"");
+  response.source = std::make_shared<ResultsCsv>(plane.store, context.who.project, std::move(*campaign));
+  return response;
+}
+
 }  // namespace
 
 std::vector<Operation> campaign_operations(Plane& plane) {
@@ -130,6 +141,7 @@ std::vector<Operation> campaign_operations(Plane& plane) {
                               .path = "/v1/campaigns",
                               .noun = "campaign",
                               .type = "Campaign",
+                              .shows = "campaign",
                               .unique_key = [](const Context& context, const Campaign& campaign) {
                                 return context.who.project + "/" + campaign.name;
                               }};
@@ -179,6 +191,15 @@ std::vector<Operation> campaign_operations(Plane& plane) {
                         .summary = "What the campaign does now and why; also each second as event campaign.live.",
                         .problems = {"not_found"},
                         .run = [&plane](Context& context) { return live(plane, context); }});
+  operations.push_back(
+      {.method = "GET",
+       .path = "/v1/campaigns/{id}/results.csv",
+       .id = "getCampaignResults",
+       .summary = "Every lead of the campaign with its last attempt, one line each, as CSV (RFC 4180). Texts that a "
+                  "spreadsheet would take for a formula have an apostrophe in front; numbers keep their plus sign.",
+       .produces = "text/csv",
+       .problems = {"not_found"},
+       .run = [&plane](Context& context) { return results(plane, context); }});
   operations.push_back({.method = "POST",
                         .path = "/v1/actions/stop_all",
                         .id = "stopAll",

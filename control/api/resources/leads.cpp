@@ -4,12 +4,25 @@
 #include "control/api/plane.h"
 #include "control/crm/number.h"
 #include "control/import/importer.h"
+#include "control/live/stored.h"
 
 namespace carillon::control {
 namespace {
 
-constexpr std::size_t kLeadsMax = 1000;
+constexpr std::size_t kLeadsMax = 1000, kHistoryMax = 100;
 constexpr auto kLead = [](boost::json::object& components) { return json::schema<LeadView>(components); };
+// A lead alone comes with its attempts.
+constexpr auto kLeadAlone = [](boost::json::object& components) {
+  auto one = json::schema<LeadView>(components);
+  auto& alone = components["LeadWithHistory"];
+  alone = components.at(LeadView::kSchema);
+  alone.as_object().at("properties").as_object()["history"] =
+      boost::json::object{{"type", "array"},
+                          {"items", json::schema<Attempt>(components)},
+                          {"description", "Its attempts, newest first, 100 at most; GET /v1/attempts?lead= has all."}};
+  one["$ref"] = "#/components/schemas/LeadWithHistory";
+  return one;
+};
 constexpr auto kInput = [](boost::json::object& components) {
   const auto one = json::schema<LeadInput>(components);
   return boost::json::object{
@@ -112,7 +125,14 @@ Reply list(Plane& plane, Context& context) {
 Reply get(Plane& plane, Context& context) {
   const auto lead = plane.store.leads().lead(context.who.project, context.id());
   if (!lead) return not_found("lead");
-  return json_response(200, json::write(LeadView::of(*lead), json::Mode::kApi));
+  auto body = json::write(LeadView::of(*lead), json::Mode::kApi).as_object();
+  if (context.is_part) return json_response(200, body);
+  boost::json::array history;
+  for (const AttemptRow& row :
+       plane.store.attempts({.project = context.who.project, .lead = lead->lead.id.value, .limit = kHistoryMax}))
+    if (const auto attempt = read_stored<Attempt>(row.body)) history.push_back(json::write(*attempt, json::Mode::kApi));
+  body["history"] = std::move(history);
+  return json_response(200, body);
 }
 
 Reply patch(Plane& plane, Context& context) {
@@ -154,13 +174,15 @@ std::vector<Operation> lead_operations(Plane& plane) {
            paging_parameters({{"list", "Id of a list."}, {"state", "pending, in_hand or done."}, {"number", "E.164."}}),
        .gives = page_schema(kLead),
        .problems = {"invalid"},
+       .shows = "lead",
        .run = [&plane](Context& context) { return list(plane, context); }},
       {.method = "GET",
        .path = "/v1/leads/{id}",
        .id = "getLead",
-       .summary = "Shows a lead.",
-       .gives = kLead,
+       .summary = "Shows a lead with its attempts.",
+       .gives = kLeadAlone,
        .problems = {"not_found"},
+       .shows = "lead",
        .run = [&plane](Context& context) { return get(plane, context); }},
       {.method = "PATCH",
        .path = "/v1/leads/{id}",
