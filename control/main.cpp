@@ -14,6 +14,7 @@
 
 #include "control/api/plane.h"
 #include "control/config.h"
+#include "control/connector/webhooks.h"
 #include "control/live/stored_leads.h"
 #include "control/live/zones.h"
 
@@ -91,11 +92,16 @@ int serve(const ControlConfig& config) {
   Live live(store, ids, hub, config.data_dir, clock);
   Importer importer(store, ids, hub, config.data_dir, clock);
   service.spool_to(importer.folder());
+  service.limit(config.rate_limit);
   StoredLeads leads(store.leads());
   const dialer::Zones zones = load_zones();
+  HookStore hooks(config.data_dir);
+  const auto client = make_http_client({.allow_private = config.webhooks_allow_private, .ca_file = config.webhooks_ca});
+  Webhooks webhooks({store, hooks, ids, hub, clock, *client, std::random_device{}()},
+                    {.allow_private = config.webhooks_allow_private});
   Campaigns campaigns({store, ids, hub, live, leads, zones, clock, MonoClock::now});
   const LeadEar ear(store.leads(), campaigns);
-  Plane plane{store, ids, hub, live, service, clock, importer, &campaigns};
+  Plane plane{store, ids, hub, live, service, clock, importer, &campaigns, &webhooks};
   add_operations(plane);
 
   std::vector<std::shared_ptr<LinkedEngine>> engines;
@@ -106,11 +112,13 @@ int serve(const ControlConfig& config) {
   for (const auto& engine : engines) engine->start();
   importer.start();
   campaigns.start_thread();
+  webhooks.start_thread();
   HttpServer server(config.http, service);
   const auto port = server.start();
   if (!port) {
     spdlog::error("{}", port.error());
     campaigns.stop_thread();
+    webhooks.stop_thread();
     for (const auto& engine : engines) engine->stop();
     return 1;
   }
@@ -122,6 +130,7 @@ int serve(const ControlConfig& config) {
   server.stop();
   importer.stop();
   campaigns.stop_thread();
+  webhooks.stop_thread();
   for (const auto& engine : engines) engine->stop();
   return 0;
 }

@@ -168,6 +168,15 @@ TEST_F(Agents, ADispositionCallsBackBlocksAndIsKept) {
   EXPECT_EQ(lead.lead.sticky.value, dialer_number(ada));
   response = control->send("POST", path, R"({"agent":")" + ada + R"(","disposition":"do_not_call"})");
   EXPECT_TRUE(control->store.leads().blocked(project(), lead.lead.number).has_value());
+  std::vector<std::string> told;  // followers and webhooks hear of each
+  for (const EventRow& event : control->store.events(project(), 0, 1000))
+    if (event.type == "disposition.set") {
+      const auto data = boost::json::parse(event.data);
+      EXPECT_EQ(data.at("id").as_string(), attempt);
+      EXPECT_EQ(data.at("attempt").as_string(), attempt);
+      told.emplace_back(data.at("disposition").as_string());
+    }
+  EXPECT_THAT(told, testing::ElementsAre("callback", "do_not_call"));
 }
 
 TEST_F(Agents, ARestartKeepsSeatsAndTheirPeople) {

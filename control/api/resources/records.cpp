@@ -4,6 +4,8 @@
 
 #include "control/api/documents.h"
 #include "control/api/files.h"
+#include "control/crm/csv_cell.h"
+#include "control/live/event_text.h"
 
 namespace carillon::control {
 namespace {
@@ -19,17 +21,9 @@ std::optional<std::int64_t> sequence_of(const std::string& text) {
   return value;
 }
 
-// RFC 4180. A cell that a spreadsheet would take for a formula is set apart by an apostrophe, telephone numbers
-// excepted.
 std::string csv_cell(const boost::json::value& value) {
   if (value.is_null()) return {};
-  std::string text = value.is_string() ? std::string(value.as_string()) : json::text(value);
-  const bool formula = !text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos;
-  if (formula && !check_dialable(text).empty() && value.is_string()) text.insert(0, "'");
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char letter : text) quoted += letter == '"' ? "\"\"" : std::string(1, letter);
-  return quoted + "\"";
+  return value.is_string() ? carillon::control::csv_cell(std::string_view(value.as_string())) : json::text(value);
 }
 
 std::string csv_of(const boost::json::array& rows) {
@@ -121,11 +115,7 @@ class ProjectEvents : public EventStream {
     std::string text;
     for (const EventRow& event : plane_.store.events(project_, last_, 100)) {
       last_ = event.sequence;
-      text += fmt::format(
-          "id: {}\nevent: {}\ndata: {{\"id\":\"{}\",\"time\":\"{}\",\"sequence\":{},\"project\":\"{}\","
-          "\"type\":\"{}\",\"data\":{}}}\n\n",
-          event.sequence, event.type, event.id, rfc3339(WallTime(std::chrono::milliseconds(event.time_ms))),
-          event.sequence, event.project, event.type, event.data);
+      text += fmt::format("id: {}\nevent: {}\ndata: {}\n\n", event.sequence, event.type, event_text(event));
     }
     for (const Figure& figure : plane_.hub.figures(project_, figure_))
       text +=
@@ -179,6 +169,7 @@ std::vector<Operation> recording_operations(Plane& plane) {
        .summary = "Lists recordings, newest first.",
        .parameters = paging_parameters(),
        .gives = page_schema(kRecordingSchema),
+       .shows = "recording",
        .run = [&plane](Context& context) { return list_recordings(plane, context); }},
       {.method = "GET",
        .path = "/v1/recordings/{id}",
@@ -186,6 +177,7 @@ std::vector<Operation> recording_operations(Plane& plane) {
        .summary = "Shows a recording.",
        .gives = kRecordingSchema,
        .problems = {"not_found"},
+       .shows = "recording",
        .run = [&plane](Context& context) { return get_recording(plane, context); }},
       {.method = "GET",
        .path = "/v1/recordings/{id}/audio",

@@ -6,6 +6,7 @@
 
 #include "control/api/openapi.h"
 #include "control/api/plane.h"
+#include "control/connector/webhooks.h"
 
 namespace carillon::control {
 namespace {
@@ -94,6 +95,16 @@ std::string metrics(Plane& plane) {
     histogram(text, "carillon_dialer_pause_seconds", pulse.pause, "Between two turns; 0.25 when all is quiet.");
     histogram(text, "carillon_dialer_commit_seconds", pulse.commit,
               "From a decision to dial to its attempts on disk and their calls sent.");
+  }
+  if (plane.webhooks != nullptr) {
+    const auto figures = plane.webhooks->figures();
+    head("carillon_webhook_deliveries_total", "counter", "Deliveries that ended, by how.");
+    text += fmt::format("carillon_webhook_deliveries_total{{state=\"delivered\"}} {}\n", figures.delivered);
+    text += fmt::format("carillon_webhook_deliveries_total{{state=\"failed\"}} {}\n", figures.given_up);
+    head("carillon_webhook_failed_tries_total", "counter", "Requests that were not taken.");
+    text += fmt::format("carillon_webhook_failed_tries_total {}\n", figures.failed_tries);
+    head("carillon_webhook_deliveries_pending", "gauge", "Deliveries that wait or are on their way.");
+    text += fmt::format("carillon_webhook_deliveries_pending {}\n", figures.pending);
   }
 
   const auto engines = plane.live.engines();
