@@ -13,6 +13,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -111,17 +112,21 @@ class Exchange {
     if (error) co_return fail(answer, "send", error);
     beast::flat_buffer buffer(32 * 1024);
     for (int interim = 0; interim <= kInterimMax; ++interim) {
-      http::response_parser<http::string_body> parser;
+      http::response_parser<http::buffer_body> parser;  // a string would reserve what the length promises
       parser.header_limit(16 * 1024);
-      parser.body_limit(config_.answer_max);
+      parser.body_limit(boost::none);
       co_await http::async_read_header(stream, buffer, parser, kNoThrow(error));
       if (error) co_return fail(answer, "answer", error);
       if (parser.get().result_int() / 100 == 1) continue;
       answer.status = static_cast<int>(parser.get().result_int());
       for (const auto& field : parser.get())
         answer.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+      answer.body.resize(config_.answer_max);
+      auto& body = parser.get().body();
+      body.data = answer.body.data();
+      body.size = answer.body.size();
       co_await http::async_read(stream, buffer, parser, kNoThrow(error));  // the status says it all: it may break
-      answer.body = std::move(parser.get().body());
+      answer.body.resize(answer.body.size() - body.size);
       co_return;
     }
     answer.error = "answer: only interim ones";

@@ -236,6 +236,10 @@ TEST(HookClient, BoundsAnswersAndFollowsNothing) {
   const auto answer = ask(*client, huge.url());
   EXPECT_EQ(answer.status, 200);  // it was taken, whatever else is said
   EXPECT_LE(answer.body.size(), 1000u);
+  RawServer boaster("HTTP/1.1 200 OK\r\nContent-Length: 4000000000000000000\r\n\r\nhello");
+  EXPECT_EQ(ask(*client, boaster.url()).body, "hello");
+  RawServer chunked("HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+  EXPECT_EQ(ask(*client, chunked.url()).body, "hello");
   RawServer wordy("HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n");
   EXPECT_EQ(ask(*client, wordy.url()).status, 0);
   RawServer elsewhere("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n");
