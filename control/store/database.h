@@ -2,6 +2,7 @@
 // A thin face over SOCI: text of SQL and values in, rows out. The only file pair that knows the library and which data
 // base stands behind it. Statements keep to what SQLite and PostgreSQL share; placeholders are `:name`, bound in order.
 
+#include <charconv>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -67,9 +68,13 @@ inline std::string text_at(const Row& row, std::size_t at) {
   const auto* text = std::get_if<std::string>(&row[at]);
   return text != nullptr ? *text : std::string();
 }
+/// Also of an expression such as count(*): SQLite names no type for those, and SOCI gives them as text.
 inline std::int64_t number_at(const Row& row, std::size_t at) {
-  const auto* number = std::get_if<std::int64_t>(&row[at]);
-  return number != nullptr ? *number : 0;
+  std::int64_t value = 0;
+  if (const auto* number = std::get_if<std::int64_t>(&row[at])) return *number;
+  if (const auto* text = std::get_if<std::string>(&row[at]))
+    std::from_chars(text->data(), text->data() + text->size(), value);
+  return value;
 }
 
 }  // namespace carillon::control

@@ -174,5 +174,29 @@ TEST(Store, CursorPagingHoldsUnderInserts) {
   for (const auto& id : first) EXPECT_TRUE(met.contains(id));
 }
 
+// What is counted by the data base is a number here, too: a restart reads abandoned calls of 30 days this way.
+TEST(Store, OutcomesAreCountedByMinute) {
+  Folder folder;
+  Store store(folder.path());
+  Changes changes;
+  for (std::uint64_t i = 1; i <= 5; ++i)
+    changes.attempts.push_back({.number = i,
+                                .id = "att_" + std::to_string(i),
+                                .project = "p",
+                                .campaign = "camp",
+                                .lead = i,
+                                .call = "call",
+                                .state = "settled",
+                                .outcome = i <= 3 ? "abandoned" : "busy",
+                                .ended_ms = i == 1 ? 1000 : 600'000,
+                                .body = "{}"});
+  store.apply(changes);
+  std::map<std::pair<std::string, std::int64_t>, std::int64_t> counts;
+  for (const OutcomeCount& one : store.outcomes(60'000)) counts[{one.outcome, one.minute}] = one.count;
+  EXPECT_THAT(counts, testing::UnorderedElementsAre(testing::Pair(testing::Pair("abandoned", 0), 1),
+                                                    testing::Pair(testing::Pair("abandoned", 10), 2),
+                                                    testing::Pair(testing::Pair("busy", 10), 2)));
+}
+
 }  // namespace
 }  // namespace carillon::control
