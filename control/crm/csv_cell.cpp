@@ -22,11 +22,13 @@ bool looks_like_formula(std::string_view text) {
 }  // namespace
 
 std::string csv_cell(std::string_view text) {
-  std::string cell = looks_like_formula(text) ? "'" : "";
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return cell.append(text);
-  cell.insert(0, "\"");
-  for (const char letter : text) cell.append(letter == '"' ? 2 : 1, letter);
-  return cell + '"';
+  const bool is_quoted = text.find_first_of(",\"\r\n") != std::string_view::npos;
+  std::string cell;
+  if (is_quoted) cell += '"';
+  if (looks_like_formula(text)) cell += '\'';
+  for (const char letter : text) cell.append(letter == '"' ? 2 : 1, letter);  // a text with one is quoted
+  if (is_quoted) cell += '"';
+  return cell;
 }
 
 }  // namespace carillon::control

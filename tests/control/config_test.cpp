@@ -30,7 +30,8 @@ TEST(Config, ReadsWhatItSays) {
 }
 
 TEST(Config, LimitsAndWebhooksHaveDefaults) {
-  const auto plain = parse_config(kGood);
+  const std::string good = kGood;
+  const auto plain = parse_config(good);
   ASSERT_TRUE(plain);
   EXPECT_EQ(plain->rate_limit.requests, 5000u);
   EXPECT_FALSE(plain->webhooks_allow_private);
@@ -42,8 +43,7 @@ TEST(Config, LimitsAndWebhooksHaveDefaults) {
   EXPECT_EQ(set->rate_limit.window, 60s);
   EXPECT_TRUE(set->webhooks_allow_private);
   EXPECT_EQ(set->webhooks_ca, "/c");
-  EXPECT_THAT(fault(std::string(kGood) + "[webhooks]\nallow_private = 1\n"),
-              "webhooks.allow_private: true or false is needed");
+  EXPECT_THAT(fault(good + "[webhooks]\nallow_private = 1\n"), "webhooks.allow_private: true or false is needed");
 }
 
 TEST(Config, NamesTheFirstFault) {

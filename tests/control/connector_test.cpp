@@ -189,7 +189,9 @@ TEST(HookClient, SendsAPostAndReadsTheAnswer) {
     Request seen;
     int count = 0;
   } taker;
-  HttpServer server({.port = 0}, taker);
+  HttpConfig config;
+  config.port = 0;
+  HttpServer server(config, taker);
   const auto port = server.start();
   ASSERT_TRUE(port);
   const auto client = make_http_client({.allow_private = true});
@@ -288,7 +290,11 @@ TEST(HookClient, ChecksCertificateAndName) {
   } taker;
   Folder folder;
   write_certificate(folder.path(), "localhost");
-  HttpServer server({.port = 0, .certificate = folder.path() + "/cert.pem", .key = folder.path() + "/key.pem"}, taker);
+  HttpConfig config;
+  config.port = 0;
+  config.certificate = folder.path() + "/cert.pem";
+  config.key = folder.path() + "/key.pem";
+  HttpServer server(config, taker);
   const auto port = server.start();
   ASSERT_TRUE(port) << port.error();
   const std::string rest = ":" + std::to_string(*port) + "/";

@@ -67,10 +67,12 @@ TEST_F(WebhooksTest, CallsAndDispositionsAreAmongTheEvents) {
   it->control.connect();
   it->hook(R"(["call.ended"])");
   const auto trunk = it->control.made("/v1/trunks", R"({"name":"carrier","gateways":[{"address":"127.0.0.1"}]})");
-  const auto call = it->control.send(
-      "POST", "/v1/calls",
-      R"({"to":"+12125550100","from":"+12125550199","trunk":")" + trunk + R"(","plan":{"type":"talk"}})",
-      {{"Idempotency-Key", "one"}});
+  const auto upload = it->control.send("POST", "/v1/prompts?name=hello", wav(), {{"Content-Type", "audio/wav"}});
+  const std::string prompt(ControlProcess::json_of(upload).at("id").as_string());
+  const auto call = it->control.send("POST", "/v1/calls",
+                                     R"({"to":"+12125550100","from":"+12125550199","trunk":")" + trunk +
+                                         R"(","plan":{"type":"message","prompt":")" + prompt + "\"}}",
+                                     {{"Idempotency-Key", "one"}});
   ASSERT_EQ(call.status, 201) << call.body;
   const auto leg = it->control.engine->last(wire::ToEngine::kOriginate).originate().leg();
   auto ended = it->control.leg(leg, wire::LegState::ENDED);
