@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 namespace carillon::control {
 namespace {
 
@@ -24,15 +22,6 @@ AttemptRow attempt_of(const Row& row) {
           .placed_ms = number_at(row, 8),
           .ended_ms = number_at(row, 9),
           .body = text_at(row, 10)};
-}
-
-// Of an expression: SQLite names no type for it, and SOCI then hands it out as text.
-std::int64_t computed_at(const Row& row, std::size_t at) {
-  const auto* text = std::get_if<std::string>(&row[at]);
-  std::int64_t number = 0;
-  if (text == nullptr) return number_at(row, at);
-  std::from_chars(text->data(), text->data() + text->size(), number);
-  return number;
 }
 
 }  // namespace
@@ -107,7 +96,7 @@ std::vector<OutcomeCount> Store::outcomes(std::int64_t since_ms) {
   for (const Row& row : read("select campaign, outcome, case when ended_ms >= :since then ended_ms / 60000 else 0 end "
                              "as minute, count(*) from attempts where outcome <> '' group by 1, 2, 3 order by 3",
                              {since_ms}))
-    counts.push_back({text_at(row, 0), text_at(row, 1), computed_at(row, 2), computed_at(row, 3)});
+    counts.push_back({text_at(row, 0), text_at(row, 1), number_at(row, 2), number_at(row, 3)});
   return counts;
 }
 
