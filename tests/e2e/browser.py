@@ -249,6 +249,10 @@ class Page:
             e.value = [...e.options].find(o => o.text.startsWith({wanted})).value;
             for (const name of ['input', 'change']) e.dispatchEvent(new Event(name, {{bubbles: true}})); }})()""")
 
+    def save_downloads(self, folder):
+        """What the page hands to the user as a file goes there."""
+        self.browser.ask("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+
     def attach(self, selector, path):
         """Puts a file into a file input."""
         root = self.ask("DOM.getDocument")["root"]["nodeId"]

@@ -1,8 +1,10 @@
 """The pages in a browser, with the whole product and the carrier behind them. What the page says is held against REST
 and the carrier's truth."""
 
+import csv
 import json
 import unittest
+from collections import Counter
 
 from scene import DONE_S, EVIL, ME, MESSAGE, ConsoleTest  # first: it says where the harness lies
 from recording import Recording
@@ -25,6 +27,7 @@ class ManagerTest(ConsoleTest):
         self.pause_and_resume(page, campaign)
         self.finish(page, campaign)
         self.listen(page)
+        self.save_results(page)
         self.stop_all(page)
         self.keyboard_and_sizes(page)
         self.sign_out(page)
@@ -162,6 +165,17 @@ class ManagerTest(ConsoleTest):
         heard = Recording(self.stack.rest.get_bytes(f"/v1/recordings/{call['recording']}/audio"))
         self.assertAlmostEqual(heard.seconds, seconds, delta=0.1)
         self.shot(page, "15-playing")
+
+    def save_results(self, page):
+        page.save_downloads(self.stack.folder)
+        page.choose("#calls_campaign", "spring")
+        page.click("text=Results as CSV")
+        path = self.stack.folder / "spring _b_call__b_ results.csv"  # as Chromium writes such a name
+        self.stack.wait_until(path.exists, DONE_S, "the file of results")
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+        self.assertEqual(len(rows), 14)
+        self.assertEqual(Counter(row["last_outcome"] for row in rows if row["placed_at"]),
+                         Counter(attempt["outcome"] for attempt in self.rest("/attempts?limit=100")["data"]))
 
     def stop_all(self, page):
         """A second campaign is copied, given people again, started, and stopped by the red button."""
