@@ -109,7 +109,7 @@ std::string Engine::start_shards() {
                                                   : io::BackEnd::kAutomatic;
   const Endpoint sip = endpoint(config_.sip.address, config_.sip.port);
   if (const std::string fault = taken(sip); !fault.empty()) return fault;
-  port.sockets_max = 2 * pairs + 32;  // SIP: the engine's and those of trunks bound elsewhere
+  port.sockets_max = 4 * pairs + 32;  // RTP on a further address too; SIP: the engine's and that of such trunks
 
   for (std::uint32_t index = 0; index < count; ++index) {
     Core core;

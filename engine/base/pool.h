@@ -63,6 +63,8 @@ class Pool {
     for (std::uint32_t i = 0; i < slots_.size(); ++i)
       if (slots_[i].value) visit(Handle{i, slots_[i].generation}, *slots_[i].value);
   }
+  /// What lives in this place, or null.
+  const T* at(std::uint32_t index) const { return slots_[index].value ? &*slots_[index].value : nullptr; }
   std::size_t size() const { return slots_.size() - free_.size(); }
   std::size_t capacity() const { return slots_.size(); }
 

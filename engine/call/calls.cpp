@@ -171,7 +171,7 @@ const char* Calls::run(Command& command, TimePoint now) {
     std::erase_if(phones_, [&](const PhoneEntry& phone) { return phone.id == put->id; });
     phones_.push_back({put->id, put->behind_nat});
     if (const auto& bound = put->bound; bound && !ports_.agent.find_binding(put->id, now))
-      ports_.agent.apply_binding(put->id, bound->contact, bound->source, bound->expires, now, bound->tells);
+      ports_.agent.apply_binding({put->id, bound->contact, bound->source, bound->expires}, now, bound->tells);
     return nullptr;
   }
   if (const auto* remove = std::get_if<RemoveEndpoint>(&body)) {
@@ -232,15 +232,19 @@ void Calls::put_trunk(const Trunk& trunk, const char*& error, TimePoint now) {
                        .register_expires = trunk.register_expires,
                        .options_interval = trunk.options_interval,
                        .advertised = std::nullopt};
-  if (!trunk.advertised_address.empty()) sip.advertised = Endpoint::parse(trunk.advertised_address, config_.sip_port);
+  const Endpoint local = Endpoint::parse(trunk.local_address, config_.sip_port).value_or(Endpoint{});
+  if (!trunk.advertised_address.empty())
+    sip.advertised = Endpoint::parse(trunk.advertised_address, config_.sip_port);
+  else if (!local.is_unspecified())
+    sip.advertised = local;
   if (!ports_.agent.put_trunk(sip, now)) {
     error = "trunk: too many, or a field is too long";
     return;
   }
   if (TrunkEntry* known = find_trunk(trunk.id))
-    known->trunk = trunk;
+    known->trunk = trunk, known->local = local;
   else
-    trunks_.push_back({trunk, limits});
+    trunks_.push_back({trunk, limits, local});
 }
 
 void Calls::snapshot(Snapshot& snapshot, TimePoint now) {

@@ -120,6 +120,7 @@ class Calls {
   struct TrunkEntry {
     Trunk trunk;
     TrunkLimits* limits = nullptr;
+    Endpoint local;  ///< its local address; unspecified: the engine's
   };
   struct PhoneEntry {
     std::string id;
@@ -178,7 +179,8 @@ class Calls {
   void begin_call(Leg& leg, TimePoint now);
 
   // calls_session.cpp
-  bool take_pair(Leg& leg);
+  bool take_pair(Leg& leg, const Endpoint& local);
+  bool move_pair(Leg& leg, const Endpoint& local);
   void advertise(Leg& leg, const Trunk& trunk);
   static void choose_codecs(Leg& leg, std::span<const std::string> names);
   bool accept_answer(Leg& leg, std::string_view body, TimePoint now);

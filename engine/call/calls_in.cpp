@@ -42,7 +42,7 @@ void Calls::on_incoming(const sip::Event& event, TimePoint now) {
   leg.is_behind_nat = trunk ? trunk->trunk.behind_nat : phone != phones_.end() && phone->behind_nat;
   if (trunk) choose_codecs(leg, trunk->trunk.codecs);
   report(leg, LegPhase::kIncoming, now);
-  const bool has_pair = take_pair(leg);
+  const bool has_pair = take_pair(leg, trunk ? trunk->local : Endpoint{});
   if (trunk) advertise(leg, trunk->trunk);
   if (!has_pair) {
     ++counters_.media_full;

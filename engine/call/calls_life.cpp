@@ -19,12 +19,13 @@ void Calls::on_sip(const sip::Event& event, TimePoint now) {
       Event news;
       news.kind = EventKind::kEndpointState;
       news.at = wall(now);
+      const auto binding = ports_.agent.find_binding(event.endpoint, now);  // of several, the one to call first
       news.body.endpoint = {.id = event.endpoint,
-                            .registered = event.expires > Duration::zero(),
-                            .contact = event.contact,
-                            .expires_s = static_cast<std::uint32_t>(event.expires / 1s),
+                            .registered = event.is_registered,
+                            .contact = binding ? binding->contact : event.contact,
+                            .expires_s = binding ? static_cast<std::uint32_t>((binding->expires - now) / 1s) : 0,
                             .user_agent = event.user_agent,
-                            .source = event.source};
+                            .source = binding ? binding->destination : event.source};
       return events_.push(news);
     }
     case Kind::kTrunk: {

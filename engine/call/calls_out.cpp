@@ -37,7 +37,7 @@ const char* Calls::originate(Command& command, TimePoint now) {
   ++counters_.originated;
   ports_.trace.bind(leg->id, {}, {});
   report(*leg, LegPhase::kTrying, now);
-  if (!take_pair(*leg)) {
+  if (!take_pair(*leg, {})) {
     ++counters_.media_full;
     end(*leg, {EndedBy::kEngine, 47, 0, "no RTP port is free"}, now);
   } else {
@@ -51,7 +51,9 @@ void Calls::try_candidates(Leg& leg, TimePoint now) {
   const Originate& wanted = std::get<Originate>(leg.originate->body);
   Route& route = leg.route;
   if (!wanted.endpoint.empty()) {
-    if (route.candidate++ == 0 && try_phone(leg, now) == Try::kSent) return;
+    Try outcome = Try::kNextGateway;
+    while (outcome == Try::kNextGateway) outcome = try_phone(leg, now);
+    if (outcome == Try::kSent) return;
   } else {
     while (route.candidate < wanted.trunks.size()) {
       TrunkEntry* entry = find_trunk(wanted.trunks[route.candidate]);
@@ -102,6 +104,10 @@ Calls::Try Calls::try_trunk(Leg& leg, TrunkEntry& entry, TimePoint now) {
     drop_channel(leg);
     leg.route.limits = entry.limits;
   }
+  if (!move_pair(leg, entry.local)) {
+    leg.route.refused_because.assign("no RTP port is free at the trunk's address");
+    return Try::kNextTrunk;
+  }
   leg.cdr.trunk.assign(trunk.id);
   const auto tried = std::span(leg.cdr.trunks_tried).first(leg.cdr.trunks_tried_count);
   if (std::ranges::find(tried, leg.cdr.trunk) == tried.end() && tried.size() < leg.cdr.trunks_tried.size())
@@ -126,20 +132,32 @@ Calls::Try Calls::try_trunk(Leg& leg, TrunkEntry& entry, TimePoint now) {
   return this->invite(leg, invite, now) ? Try::kSent : Try::kNextGateway;
 }
 
+/// The next Contact of the phone: kNextGateway when it could not be called, kNextTrunk when there is none (any more).
 Calls::Try Calls::try_phone(Leg& leg, TimePoint now) {
   const Originate& wanted = std::get<Originate>(leg.originate->body);
-  const auto binding = ports_.agent.find_binding(wanted.endpoint, now);
+  Route& route = leg.route;
+  std::array<sip::Binding, sip::kContactsMax> bindings;
+  const std::size_t count = ports_.agent.find_bindings(wanted.endpoint, now, bindings);
   const auto phone = std::ranges::find(phones_, wanted.endpoint, &PhoneEntry::id);
-  if (!binding || phone == phones_.end()) {
-    leg.route.refused_because.assign("phone is not registered");
+  const auto tried = [&] { return std::span(route.contacts_tried).first(route.contacts_tried_count); };
+  const auto is_new = [&](const sip::Binding& binding) {
+    return std::ranges::find(tried(), std::hash<std::string_view>{}(binding.contact)) == tried().end();
+  };
+  const auto known = std::span(bindings).first(count);
+  const auto next = std::ranges::find_if(known, is_new);
+  if (next == known.end() || phone == phones_.end() || tried().size() == route.contacts_tried.size()) {
+    if (tried().empty()) route.refused_because.assign("phone is not registered");
     return Try::kNextTrunk;
   }
+  route.contacts_tried[route.contacts_tried_count++] = std::hash<std::string_view>{}(next->contact);
+  const bool has_more = std::ranges::any_of(known, is_new);
+  leg.at.respond = has_more ? now + config_.response_wait_max : TimePoint::max();
   leg.is_behind_nat = phone->behind_nat;
   sip::Invite invite;
-  invite.destination = binding->destination;
-  invite.request_uri = binding->contact;
+  invite.destination = next->destination;
+  invite.request_uri = next->contact;
   invite.from = wanted.from;
-  return this->invite(leg, invite, now) ? Try::kSent : Try::kNextTrunk;
+  return this->invite(leg, invite, now) ? Try::kSent : Try::kNextGateway;
 }
 
 bool Calls::invite(Leg& leg, sip::Invite& invite, TimePoint now) {
@@ -232,7 +250,8 @@ void Calls::on_failed(Leg& leg, const sip::Event& event, TimePoint now) {
   if (event.status == 503 && event.retry_after > Duration::zero() && leg.route.limits)
     leg.route.limits->retry_after(now + std::min<Duration>(event.retry_after, 1h));
   if (event.status >= 300 && event.status < 400 && redirect(leg, event, now)) return;
-  if (!moves_on(event.status)) return end(leg, leg.ending, now);
+  const bool is_phone = !std::get<Originate>(leg.originate->body).endpoint.empty();
+  if (!(is_phone ? is_away(event.status) : moves_on(event.status))) return end(leg, leg.ending, now);
   // a trunk that said when to come back is asked no further; else its next gateway
   if (event.retry_after > Duration::zero()) {
     ++leg.route.candidate;

@@ -26,8 +26,17 @@ rtp::StreamConfig stream_config(const sdp::Agreed& agreed, bool behind_nat) {
 
 }  // namespace
 
-bool Calls::take_pair(Leg& leg) {
-  const auto pair = ports_.pairs.take(leg.self);
+/// A leg that has no media yet changes over to the address of the trunk that is tried.
+bool Calls::move_pair(Leg& leg, const Endpoint& local) {
+  if (ports_.pairs.is_at(leg.pair.index, local)) return true;
+  const std::uint32_t before = leg.pair.index;
+  if (!take_pair(leg, local)) return false;
+  ports_.pairs.give_back(before);
+  return true;
+}
+
+bool Calls::take_pair(Leg& leg, const Endpoint& local) {
+  const auto pair = ports_.pairs.take(leg.self, local);
   if (!pair) return false;
   leg.pair = *pair;
   leg.has_pair = true;

@@ -27,4 +27,7 @@ std::string_view cause_text(std::uint8_t cause);
 /// What the called party or its network said about the number itself (486, 404, 603 …): no.
 constexpr bool moves_on(int status) { return status == 408 || (status >= 500 && status < 600); }
 
+/// The same for the Contacts of one phone: this device is not there, another one may be. Busy and declined are answers.
+constexpr bool is_away(int status) { return moves_on(status) || status == 404 || status == 410 || status == 480; }
+
 }  // namespace carillon::call

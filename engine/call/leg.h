@@ -19,6 +19,7 @@
 #include "engine/call/trunk_limits.h"
 #include "engine/rtp/stream.h"
 #include "engine/sdp/offer_answer.h"
+#include "engine/sip/config.h"
 #include "media/detect/detector.h"
 #include "media/tone/detector.h"
 #include "media/tone/generator.h"
@@ -44,6 +45,8 @@ struct Route {
   bool was_slowed = false;        ///< a candidate had no token this second: worth waiting for
   TrunkLimits* limits = nullptr;  ///< the channel that this leg holds
   FixedText<96> refused_because;  ///< the last reason for which a candidate was left out
+  std::array<std::size_t, sip::kContactsMax> contacts_tried{};  ///< of a phone, hashed
+  std::uint8_t contacts_tried_count = 0;
 };
 
 /// What SDP agreed.

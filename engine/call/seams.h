@@ -24,8 +24,11 @@ struct MediaPair {
 class MediaPairs {
  public:
   virtual ~MediaPairs() = default;
-  /// Nothing when all are lent. What arrives on the pair from now on is this leg's.
-  virtual std::optional<MediaPair> take(Handle leg) = 0;
+  /// From `local`, whatever its port; an address that is none of ours: from the usual one. Nothing when all are lent.
+  /// What arrives on the pair from now on is this leg's.
+  virtual std::optional<MediaPair> take(Handle leg, const Endpoint& local) = 0;
+  /// Would take() for this address give a pair like that one?
+  virtual bool is_at(std::uint32_t pair, const Endpoint& local) const = 0;
   virtual void give_back(std::uint32_t pair) = 0;
 };
 

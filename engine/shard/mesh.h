@@ -13,6 +13,7 @@
 #include "engine/base/time.h"
 #include "engine/call/across.h"
 #include "engine/io/port.h"
+#include "engine/sip/config.h"
 
 namespace carillon::shard {
 
@@ -22,13 +23,16 @@ struct Passed {
   std::uint32_t size = 0;
   std::array<std::byte, 8192> data;  ///< kDatagram; longer ones are dropped and counted
   FixedText<48> endpoint;            ///< kBinding
-  FixedText<256> contact;
+  FixedText<sip::kContactBytesMax> contact;
   Duration expires{0};
+  std::uint16_t q = 1000;
+  bool is_reminder = false;
 };
 
 /// Two rings for each ordered pair of shards, made before they run.
 ///
-/// full  push() answers false: the datagram is dropped and counted, SIP sends it again; so does a phone its REGISTER.
+/// full  push() answers false: the datagram is dropped and counted, SIP sends it again; a registration is told again
+/// later.
 ///       Crossings: see class Crossings
 class Mesh {
  public:
@@ -59,6 +63,8 @@ class Mesh {
     if (ports_[shard]) ports_[shard]->wake();
   }
   bool pop(std::uint32_t from, std::uint32_t to, Passed& passed) { return ring(from, to).pop(passed); }
+  /// Is there something to pop? The reader may ask.
+  bool has_passed(std::uint32_t from, std::uint32_t to) { return ring(from, to).size() > 0; }
   Ring<call::Crossing>& crossings(std::uint32_t from, std::uint32_t to) { return *crossings_[from * shards_ + to]; }
 
  private:

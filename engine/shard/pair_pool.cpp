@@ -1,10 +1,30 @@
 #include "engine/shard/pair_pool.h"
 
+#include <algorithm>
+
 namespace carillon::shard {
 
 PairPool::PairPool(io::Port& port, const Endpoint& local, const Endpoint& advertised, std::uint16_t port_first,
                    std::uint32_t pairs)
-    : port_(port), local_(local), advertised_(advertised), port_first_(port_first), pairs_max_(pairs), pairs_(pairs) {}
+    : port_(port),
+      port_first_(port_first),
+      pairs_max_(std::max(1u, pairs)),
+      blocks_{Block{local, advertised}},
+      pairs_(pairs_max_) {}
+
+void PairPool::add_address(const Endpoint& local) {
+  const bool is_known =
+      std::ranges::any_of(blocks_, [&](const Block& block) { return block.local.same_address(local); });
+  if (is_known) return;
+  blocks_.push_back(Block{local, local});
+  pairs_.resize(blocks_.size() * pairs_max_);
+}
+
+std::uint32_t PairPool::block_at(const Endpoint& local) const {
+  for (std::uint32_t i = 1; i < blocks_.size(); ++i)
+    if (blocks_[i].local.same_address(local)) return i;
+  return 0;
+}
 
 void PairPool::note(io::SocketId socket, std::uint32_t pair, bool is_rtcp) {
   if (socket.value >= by_socket_.size()) by_socket_.resize(socket.value + 64, kNobody);
@@ -12,11 +32,12 @@ void PairPool::note(io::SocketId socket, std::uint32_t pair, bool is_rtcp) {
 }
 
 // A pair that another program sits on is passed over.
-bool PairPool::open_next() {
-  while (opened_ < pairs_max_) {
-    const std::uint32_t pair = opened_++;
-    Endpoint at = local_;
-    at.port = static_cast<std::uint16_t>(port_first_ + 2 * pair);
+bool PairPool::open_next(std::uint32_t index) {
+  Block& block = blocks_[index];
+  while (block.opened < pairs_max_) {
+    const std::uint32_t number = block.opened++;
+    Endpoint at = block.local;
+    at.port = static_cast<std::uint16_t>(port_first_ + 2 * number);
     const auto rtp = port_.open(at, false);
     if (!rtp) continue;
     ++at.port;
@@ -25,25 +46,28 @@ bool PairPool::open_next() {
       port_.close(*rtp);
       continue;
     }
+    const std::uint32_t pair = index * pairs_max_ + number;
     pairs_[pair] = {*rtp, *rtcp, {}};
     note(*rtp, pair, false);
     note(*rtcp, pair, true);
-    free_.push_back(pair);
+    block.free.push_back(pair);
     return true;
   }
   return false;
 }
 
-std::optional<call::MediaPair> PairPool::take(Handle leg) {
+std::optional<call::MediaPair> PairPool::take(Handle leg, const Endpoint& local) {
   constexpr std::size_t kResting = 64;  // a pair rests until so many others have been lent
-  if (free_.size() <= kResting) open_next();
-  if (free_.empty()) return {};
-  const std::uint32_t pair = free_.front();
-  free_.pop_front();
+  const std::uint32_t index = block_at(local);
+  Block& block = blocks_[index];
+  if (block.free.size() <= kResting) open_next(index);
+  if (block.free.empty()) return {};
+  const std::uint32_t pair = block.free.front();
+  block.free.pop_front();
   pairs_[pair].leg = leg;
   ++lent_;
-  Endpoint rtp = advertised_;
-  rtp.port = static_cast<std::uint16_t>(port_first_ + 2 * pair);
+  Endpoint rtp = block.advertised;
+  rtp.port = static_cast<std::uint16_t>(port_first_ + 2 * (pair % pairs_max_));
   return call::MediaPair{pair, rtp};
 }
 
@@ -51,7 +75,7 @@ void PairPool::give_back(std::uint32_t pair) {
   CHECK(pair < pairs_.size());
   CHECK(pairs_[pair].leg);
   pairs_[pair].leg = {};
-  free_.push_back(pair);
+  blocks_[pair / pairs_max_].free.push_back(pair);
   --lent_;
 }
 

@@ -8,8 +8,9 @@
 
 namespace carillon::shard {
 
-/// The RTP and RTCP sockets of one shard: pairs of an even port and the next one, from a block that is this shard's
-/// alone. Opened when first needed and then kept; lent first in, first out, so that a pair rests between two calls.
+/// The RTP and RTCP sockets of one shard: pairs of an even port and the next one, from a block of ports that is this
+/// shard's alone, on each address that is used. Opened when first needed and then kept; lent first in, first out, so
+/// that a pair rests between two calls.
 ///
 /// full  take() answers nothing when all pairs are lent, or the rest of the block belongs to other programs
 class PairPool : public call::MediaPairs {
@@ -23,7 +24,11 @@ class PairPool : public call::MediaPairs {
   PairPool(io::Port& port, const Endpoint& local, const Endpoint& advertised, std::uint16_t port_first,
            std::uint32_t pairs);
 
-  std::optional<call::MediaPair> take(Handle leg) override;
+  /// The same block of ports on a further address, for trunks that are bound there. Again: nothing changes.
+  void add_address(const Endpoint& local);
+
+  std::optional<call::MediaPair> take(Handle leg, const Endpoint& local) override;
+  bool is_at(std::uint32_t pair, const Endpoint& local) const override { return pair / pairs_max_ == block_at(local); }
   void give_back(std::uint32_t pair) override;
 
   /// Whose packet came in on this socket; an empty leg: nobody's (any more).
@@ -38,16 +43,22 @@ class PairPool : public call::MediaPairs {
   };
   static constexpr std::uint32_t kNobody = 0xFFFF'FFFF;
 
-  bool open_next();
+  struct Block {
+    Endpoint local, advertised;
+    std::uint32_t opened = 0;
+    std::deque<std::uint32_t> free{};  // by number of the pair
+  };
+
+  std::uint32_t block_at(const Endpoint& local) const;
+  bool open_next(std::uint32_t block);
   void note(io::SocketId socket, std::uint32_t pair, bool is_rtcp);
 
   io::Port& port_;
-  Endpoint local_, advertised_;
   std::uint16_t port_first_;
-  std::uint32_t pairs_max_, opened_ = 0, lent_ = 0;
-  std::vector<Pair> pairs_;               // by number of the pair in the block
+  std::uint32_t pairs_max_, lent_ = 0;    // of one block
+  std::vector<Block> blocks_;             // the first: the usual address
+  std::vector<Pair> pairs_;               // by number: block after block
   std::vector<std::uint32_t> by_socket_;  // pair << 1 | is_rtcp
-  std::deque<std::uint32_t> free_;
 };
 
 }  // namespace carillon::shard

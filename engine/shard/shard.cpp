@@ -72,6 +72,7 @@ void Shard::step(TimePoint now, WallTime wall) {
   if (now >= report_at_) {
     calls_->set_wall(now, wall);
     report(now);
+    remind(now);
     report_at_ = now + 1s;
   }
   calls_->begin_step(now);
@@ -117,7 +118,7 @@ void Shard::take_commands(TimePoint now) {
   has_more_ = has_more_ || count == kCommandsPerStep;
 }
 
-/// A trunk with a local address of its own: its SIP leaves from there. RTP stays at the engine's RTP address.
+/// A trunk with a local address of its own: its SIP and RTP leave from there.
 const char* Shard::bind_trunk(const call::Trunk& trunk) {
   std::erase_if(routes_, [&](const SipRoute& route) { return route.trunk == trunk.id; });
   const Endpoint main = sip_address();
@@ -125,6 +126,7 @@ const char* Shard::bind_trunk(const call::Trunk& trunk) {
   const auto local = Endpoint::parse(trunk.local_address, main.port);
   if (!local) return "trunk: local_address is no IP address";
   if (*local == main) return nullptr;
+  if (!local->same_address(main)) pairs_->add_address(*local);
   auto known = std::ranges::find(trunk_sockets_, *local, &SipSocket::local);
   if (known == trunk_sockets_.end()) {
     if (trunk_sockets_.size() == kTrunkSocketsMax) return "trunk: too many local addresses";
@@ -155,7 +157,9 @@ void Shard::take_passed(TimePoint now) {
     while (count < kPassedPerStep && parts_.mesh.pop(from, config_.index, *passed_)) {
       ++count;
       if (passed_->kind == Passed::Kind::kBinding)
-        agent_->apply_binding(passed_->endpoint, passed_->contact, passed_->peer, passed_->expires, now);
+        agent_->apply_binding(
+            {passed_->endpoint, passed_->contact, passed_->peer, passed_->expires, passed_->q, passed_->is_reminder},
+            now);
       else
         take_sip(ByteView(passed_->data).first(passed_->size), passed_->peer, now);
     }
@@ -213,14 +217,27 @@ void Shard::pass_on(std::uint32_t to, ByteView data, const Endpoint& from) {
 }
 
 /// A phone that registered here is registered everywhere.
-void Shard::pass_binding(const sip::Event& event) {
+void Shard::pass_binding(const sip::BindingNews& news) {
   passed_->kind = Passed::Kind::kBinding;
-  passed_->peer = event.source;
-  passed_->endpoint.assign(event.endpoint);
-  passed_->contact.assign(event.contact);
-  passed_->expires = event.expires;
+  passed_->peer = news.destination;
+  passed_->endpoint.assign(news.endpoint);
+  passed_->contact.assign(news.contact);
+  passed_->expires = news.expires;
+  passed_->q = news.q;
+  passed_->is_reminder = news.is_reminder;
   for (std::uint32_t to = 0; to < config_.count; ++to)
     if (to != config_.index && !parts_.mesh.push(config_.index, to, *passed_)) ++counters_.passed_full;
+}
+
+/// News of a phone is lost when the other's ring is full, or when it is told of the phone only later. So all that was
+/// learned here is told again, some of it each second.
+void Shard::remind(TimePoint now) {
+  if (config_.count == 1) return;
+  for (int i = 0; i < kRemindersPerSecond; ++i) {
+    const auto news = agent_->remind(reminded_, now);
+    if (!news) return;
+    pass_binding(*news);
+  }
 }
 
 // ---- SIP: what the agent has to tell, what it has to send
@@ -229,7 +246,8 @@ void Shard::pump_sip(TimePoint now) {
   // handling an event may raise further ones; by index, since the list may move
   for (std::size_t i = 0; i < agent_->events().size(); ++i) {
     const sip::Event event = agent_->events()[i];
-    if (event.kind == sip::EventKind::kRegistration) pass_binding(event);
+    if (event.kind == sip::EventKind::kRegistration)
+      pass_binding({event.endpoint, event.contact, event.source, event.expires, event.q, false});
     calls_->on_sip(event, now);
   }
   agent_->clear_events();

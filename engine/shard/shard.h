@@ -85,7 +85,7 @@ class Shard {
   };
   static constexpr std::size_t kTrunkSocketsMax = 16;
   static constexpr int kCommandsPerStep = 64, kBurst = 256, kTimersPerStep = 512, kPassedPerStep = 32,
-                       kCrossingsPerStep = 4096;
+                       kCrossingsPerStep = 4096, kRemindersPerSecond = 32;
 
   void take_commands(TimePoint now);
   const char* bind_trunk(const call::Trunk& trunk);
@@ -97,7 +97,8 @@ class Shard {
   void take_sip(ByteView data, const Endpoint& from, TimePoint now);
   void pass_on(std::uint32_t to, ByteView data, const Endpoint& from);
   void pump_sip(TimePoint now);
-  void pass_binding(const sip::Event& event);
+  void pass_binding(const sip::BindingNews& news);
+  void remind(TimePoint now);
   void send_sip(TimePoint now);
   void send_media();
   void report(TimePoint now);
@@ -119,6 +120,7 @@ class Shard {
   ShardCounters counters_;
   FixedText<96> stopping_;
   TimePoint start_, report_at_;
+  std::uint32_t reminded_ = 0;  // how far this round of reminders has come
   WallTime start_wall_;
   std::uint64_t busy_ns_ = 0;
   bool has_more_ = false;

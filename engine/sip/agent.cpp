@@ -49,7 +49,7 @@ void Agent::fire(TimePoint now) {
       case Due::What::kTrunkProbe:
         return trunks.on_probe_timer(due.object, now);
       case Due::What::kBinding:
-        return on_binding_timer(due.object);
+        return on_binding_timer(due.object, now);
     }
   });
 }
@@ -201,12 +201,14 @@ void Agent::on_call_timer(Handle handle, TimePoint now) {
   }
 }
 
-void Agent::on_binding_timer(Handle handle) {
+void Agent::on_binding_timer(Handle handle, TimePoint now) {
   Phone* phone = phones.find(handle);
-  if (!phone || !phone->is_bound) return;
-  phone->timer = Handle{};
-  if (!phone->is_foreign) tell_binding(*phone, 0s, nullptr);
-  phones.unbind(*phone);
+  if (!phone) return;
+  for (Contact& contact : phone->contacts) {
+    if (!contact.is_bound || contact.expires > now) continue;
+    phones.unbind(*phone, contact);
+    if (!contact.is_foreign) tell_binding(*phone, contact, 0s, nullptr);
+  }
 }
 
 // ---- small ones

@@ -92,7 +92,7 @@ class Agent : public Core {
   void on_response(const Message& response, const Endpoint& from, TimePoint now);
   void on_transaction_timer(Handle transaction, TimePoint now);
   void on_call_timer(Handle call, TimePoint now);
-  void on_binding_timer(Handle phone);
+  void on_binding_timer(Handle phone, TimePoint now);
   void answer_options(const Message& request, const Endpoint& from);
   void refuse_method(const Message& request, const Endpoint& from);
 
@@ -133,9 +133,10 @@ class Agent : public Core {
   // agent_register.cpp
   void on_register(const Message& request, const Endpoint& from, TimePoint now);
   void answer_register(const Message& request, const Endpoint& from, const Phone& phone, TimePoint now);
-  void update_binding(Phone& phone, const Message& request, const Endpoint& from, Duration expires,
-                      std::string_view contact, TimePoint now);
-  void tell_binding(const Phone& phone, Duration expires, const Message* request);
+  struct WantedContacts;
+  int read_contacts(const Message& request, WantedContacts& wanted) const;
+  void update_binding(Phone& phone, const Message& request, const BindingNews& news, TimePoint now);
+  void tell_binding(const Phone& phone, const Contact& contact, Duration expires, const Message* request);
 
   // small ones, agent.cpp
   Event& tell(EventKind kind, const Call& call);

@@ -72,6 +72,21 @@ struct EndpointConfig {
   std::string id, username, ha1_md5, ha1_sha256;
 };
 
+/// A phone's Contacts that are kept (RFC 3261 §10.3); a further one takes the place of the oldest.
+inline constexpr std::size_t kContactsMax = 4;
+/// Bytes of a Contact URI; a longer one is refused with 400, since cut it would lead nowhere.
+inline constexpr std::size_t kContactBytesMax = 320;
+
+/// One Contact of a phone as one shard tells it to the others.
+struct BindingNews {
+  std::string_view endpoint;
+  std::string_view contact;  ///< empty, with `expires` 0: all of them
+  Endpoint destination;
+  Duration expires{0};       ///< from now on; 0: it is gone
+  std::uint16_t q = 1000;    ///< thousandths
+  bool is_reminder = false;  ///< nothing new: for a shard that missed it, older than anything that it knows by itself
+};
+
 /// Where a registered phone is reached.
 struct Binding {
   std::string_view contact;  ///< its Contact URI: the request URI of an INVITE to it

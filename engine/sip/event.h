@@ -35,8 +35,9 @@ enum class EventKind : std::uint8_t {
                       ///< dead (481 or 408 in answer to a request of ours); `status` says which
   kInfo,              ///< INFO in the dialog, already answered 200: `content_type`, `body` (application/dtmf-relay)
   kGone,              ///< last event of the call
-  kRegistration,      ///< a phone came, refreshed, moved or went (`expires` 0): `endpoint`, `contact`, `source`,
-                      ///< `user_agent`. Give it to the other shards by apply_binding()
+  kRegistration,      ///< a Contact of a phone came, was refreshed or went (`expires` 0; empty `contact`: all of them):
+                      ///< `endpoint`, `contact`, `source`, `q`, `user_agent`, `is_registered`: by this or another one.
+                      ///< Give it to the other shards by apply_binding()
   kTrunk              ///< `trunk` changed: `is_reachable`, `is_registered`, `status`, `reason`
 };
 
@@ -65,6 +66,7 @@ struct Event {
 
   // kRegistration, kTrunk
   Duration expires{0};
+  std::uint16_t q = 1000;  ///< of the Contact, thousandths
   std::string_view user_agent;
   bool is_reachable = false, is_registered = false;
 

@@ -1,11 +1,15 @@
 #include "engine/sip/phones.h"
 
+#include <algorithm>
+
 #include "engine/sip/text.h"
 
 namespace carillon::sip {
 
 Phones::Phones(Core& core)
-    : core_(core), pool_(core.config.registrations_max), by_destination_(core.config.registrations_max) {}
+    : core_(core),
+      pool_(core.config.registrations_max),
+      by_destination_(core.config.registrations_max * kContactsMax) {}
 
 bool Phones::put(const EndpointConfig& config) {
   Phone* phone = find(config.id);
@@ -19,7 +23,7 @@ bool Phones::put(const EndpointConfig& config) {
     phone->self = handle;
   } else {
     by_username_.erase(std::string(phone->username.view()));
-    if (phone->username.view() != config.username) unbind(*phone);
+    if (phone->username.view() != config.username) unbind_all(*phone);
   }
   const bool fits = phone->id.assign(config.id) && phone->username.assign(config.username) &&
                     phone->ha1_md5.assign(config.ha1_md5) && phone->ha1_sha256.assign(config.ha1_sha256);
@@ -28,7 +32,7 @@ bool Phones::put(const EndpointConfig& config) {
   if (fits && !config.id.empty() && !config.username.empty()) return true;
   by_username_.erase(config.username);
   by_id_.erase(config.id);
-  unbind(*phone);
+  unbind_all(*phone);
   pool_.remove(Handle{phone->self});
   return false;
 }
@@ -36,7 +40,7 @@ bool Phones::put(const EndpointConfig& config) {
 void Phones::remove(std::string_view id) {
   Phone* phone = find(id);
   if (!phone) return;
-  unbind(*phone);
+  unbind_all(*phone);
   by_username_.erase(std::string(phone->username.view()));
   by_id_.erase(std::string(id));
   pool_.remove(Handle{phone->self});
@@ -93,23 +97,80 @@ void Phones::challenge(const Message& request, const Endpoint& from, bool is_sta
   });
 }
 
-void Phones::bind(Phone& phone, std::string_view contact, const Endpoint& destination, Duration expires,
-                  TimePoint now) {
-  unbind(phone);
-  phone.is_bound = true;
-  phone.is_foreign = false;
-  phone.contact.assign(contact);
-  phone.destination = destination;
-  phone.expires = now + expires;
-  by_destination_.add(EndpointHash{}(destination), phone.self.index);
-  phone.timer = core_.schedule(phone.expires, {Due::What::kBinding, phone.self});
+// ---- where they are
+
+Contact* Phones::contact(Phone& phone, std::string_view uri) {
+  for (Contact& contact : phone.contacts)
+    if (contact.is_bound && contact.uri.view() == uri) return &contact;
+  return nullptr;
 }
 
-void Phones::unbind(Phone& phone) {
-  if (!phone.is_bound) return;
-  phone.is_bound = false;
-  by_destination_.remove(phone.self.index);
+bool Phones::is_bound(const Phone& phone) { return std::ranges::any_of(phone.contacts, &Contact::is_bound); }
+
+std::size_t Phones::in_order(const Phone& phone, TimePoint now, std::span<const Contact*, kContactsMax> out) {
+  std::size_t count = 0;
+  for (const Contact& contact : phone.contacts)
+    if (contact.is_bound && contact.expires > now) out[count++] = &contact;
+  std::ranges::sort(out.first(count), [](const Contact* a, const Contact* b) {
+    return a->q != b->q ? a->q > b->q : a->bound_at > b->bound_at;
+  });
+  return count;
+}
+
+Contact& Phones::bind(Phone& phone, const BindingNews& news, TimePoint now) {
+  Contact* place = contact(phone, news.contact);
+  if (!place) {  // a free one, else the oldest
+    place = &*std::ranges::min_element(
+        phone.contacts, {}, [](const Contact& each) { return each.is_bound ? each.bound_at : TimePoint::min(); });
+  }
+  if (place->is_bound) unbind(phone, *place);
+  *place = Contact();
+  place->is_bound = true;
+  place->uri.assign(news.contact);
+  place->destination = news.destination;
+  place->q = news.q;
+  place->bound_at = now;
+  place->expires = now + news.expires;
+  by_destination_.add(EndpointHash{}(news.destination), entry(phone, *place));
+  arm(phone);
+  return *place;
+}
+
+void Phones::unbind(Phone& phone, Contact& contact) {
+  if (!contact.is_bound) return;
+  contact.is_bound = false;
+  by_destination_.remove(entry(phone, contact));
+  arm(phone);
+}
+
+void Phones::unbind_all(Phone& phone) {
+  for (Contact& contact : phone.contacts) unbind(phone, contact);
+}
+
+void Phones::arm(Phone& phone) {
   core_.clock.cancel(phone.timer);
+  phone.timer = Handle{};
+  TimePoint first = TimePoint::max();
+  for (const Contact& contact : phone.contacts)
+    if (contact.is_bound) first = std::min(first, contact.expires);
+  if (first != TimePoint::max()) phone.timer = core_.schedule(first, {Due::What::kBinding, phone.self});
+}
+
+std::optional<BindingNews> Phones::next_own(std::uint32_t& cursor, TimePoint now) {
+  for (const auto end = static_cast<std::uint32_t>(pool_.capacity() * kContactsMax); cursor < end;) {
+    const std::uint32_t at = cursor++;
+    const Phone* phone = pool_.at(at / kContactsMax);
+    if (!phone) {
+      cursor = (at / kContactsMax + 1) * static_cast<std::uint32_t>(kContactsMax);
+      continue;
+    }
+    const Contact& contact = phone->contacts[at % kContactsMax];
+    if (!contact.is_bound || contact.is_foreign || contact.expires <= now) continue;
+    return BindingNews{phone->id.view(),      contact.uri.view(), contact.destination,
+                       contact.expires - now, contact.q,          true};
+  }
+  cursor = 0;
+  return std::nullopt;
 }
 
 }  // namespace carillon::sip

@@ -124,20 +124,39 @@ bool UserAgent::put_endpoint(const EndpointConfig& endpoint) { return agent_->ph
 void UserAgent::remove_endpoint(std::string_view id) { agent_->phones.remove(id); }
 
 std::optional<Binding> UserAgent::find_binding(std::string_view endpoint_id, TimePoint now) const {
-  const Phone* phone = agent_->phones.find(endpoint_id);
-  if (!phone || !phone->is_bound || phone->expires <= now) return std::nullopt;
-  return Binding{phone->contact.view(), phone->destination, phone->expires};
+  std::array<Binding, kContactsMax> bindings;
+  return find_bindings(endpoint_id, now, bindings) == 0 ? std::nullopt : std::optional(bindings[0]);
 }
 
-void UserAgent::apply_binding(std::string_view endpoint_id, std::string_view contact, const Endpoint& destination,
-                              Duration expires, TimePoint now, bool tells) {
-  Phone* phone = agent_->phones.find(endpoint_id);
-  if (!phone) return;
-  if (expires <= Duration{0}) return agent_->phones.unbind(*phone);
-  if (contact.size() > 320) return;
-  agent_->phones.bind(*phone, contact, destination, expires, now);
-  phone->call_id = FixedText<192>();  // learned elsewhere: its CSeq is not known here
-  phone->is_foreign = !tells;
+std::size_t UserAgent::find_bindings(std::string_view endpoint_id, TimePoint now,
+                                     std::span<Binding, kContactsMax> out) const {
+  const Phone* phone = agent_->phones.find(endpoint_id);
+  if (!phone) return 0;
+  std::array<const Contact*, kContactsMax> contacts;
+  const std::size_t count = Phones::in_order(*phone, now, contacts);
+  for (std::size_t i = 0; i < count; ++i)
+    out[i] = {contacts[i]->uri.view(), contacts[i]->destination, contacts[i]->expires};
+  return count;
+}
+
+void UserAgent::apply_binding(const BindingNews& news, TimePoint now, bool tells) {
+  Phone* phone = agent_->phones.find(news.endpoint);
+  if (!phone || news.contact.size() > kContactBytesMax) return;
+  Contact* known = Phones::contact(*phone, news.contact);
+  if (news.expires <= Duration{0}) {
+    if (news.contact.empty()) agent_->phones.unbind_all(*phone);
+    if (known) agent_->phones.unbind(*phone, *known);
+    return;
+  }
+  constexpr Duration kOnTheWay = 2s;  // a reminder's expiry is counted from when it is read
+  if (news.is_reminder && known && (!known->is_foreign || known->expires + kOnTheWay >= now + news.expires)) return;
+  Contact& contact = agent_->phones.bind(*phone, news, now);
+  contact.is_foreign = !tells;  // in either case its Call-ID and CSeq are not known here
+  if (news.is_reminder) contact.bound_at -= agent_->config.registration_expires_max;  // nothing new: called last
+}
+
+std::optional<BindingNews> UserAgent::remind(std::uint32_t& cursor, TimePoint now) {
+  return agent_->phones.next_own(cursor, now);
 }
 
 }  // namespace carillon::sip

@@ -142,10 +142,15 @@ class UserAgent {
   bool put_endpoint(const EndpointConfig& endpoint);
   void remove_endpoint(std::string_view id);
   std::optional<Binding> find_binding(std::string_view endpoint_id, TimePoint now) const;
-  /// A registration that another shard learned (its kRegistration event), or an earlier process; `expires` 0 removes.
-  /// Raises no event now, and one when it runs out only where `tells`.
-  void apply_binding(std::string_view endpoint_id, std::string_view contact, const Endpoint& destination,
-                     Duration expires, TimePoint now, bool tells = false);
+  /// All of them, the one to call first in front. Returns how many; their views live until the agent is called again.
+  std::size_t find_bindings(std::string_view endpoint_id, TimePoint now, std::span<Binding, kContactsMax> out) const;
+  /// A registration that another shard learned (its kRegistration event), or an earlier process. Raises no event now,
+  /// and one when it runs out only where `tells`; such a one is told to the others again like one that was learned
+  /// here.
+  void apply_binding(const BindingNews& news, TimePoint now, bool tells = false);
+  /// For shards that missed the news: the next Contact that was learned here. Nothing ends a round; `cursor` begins at
+  /// 0 and is then the agent's.
+  std::optional<BindingNews> remind(std::uint32_t& cursor, TimePoint now);
 
  private:
   std::unique_ptr<class Agent> agent_;

@@ -70,7 +70,7 @@ class Peer {
   }
   std::function<void(const std::string&)> on_message;
   std::vector<std::string> heard;
-  Endpoint source;  ///< of the last message
+  Endpoint source, rtp_source;  ///< of the last message, of the last RTP packet
   int rtp_packets = 0;
 
  private:
@@ -78,6 +78,7 @@ class Peer {
     for (const auto& packet : port_->receive(64)) {
       if (packet.socket == rtp_) {
         ++rtp_packets;
+        rtp_source = packet.peer;
         continue;
       }
       source = packet.peer;
@@ -197,6 +198,40 @@ TEST(Peer, ATrunkMayHaveItsOwnLocalAndAdvertisedAddress) {
   EXPECT_THAT(invite, HasSubstr("c=IN IP4 198.51.100.7\r\n"));
   EXPECT_THAT(header(invite, "Contact"), HasSubstr("@198.51.100.7:5060"));
   EXPECT_THAT(header(invite, "Via"), HasSubstr("198.51.100.7:5060"));
+}
+
+TEST(Peer, SpeechToATrunkLeavesFromItsLocalAddress) {
+  World world;
+  Peer peer(world);
+  world.a.trunk("p", {Endpoint::v4(10, 0, 0, 3, 5060)}, [](call::Trunk& trunk) { trunk.local_address = "10.0.0.77"; });
+  std::string invite;
+  peer.on_message = [&](const std::string& message) {
+    if (!message.starts_with("INVITE")) return;
+    invite = message;
+    peer.reply(message, "200 OK", {}, Peer::sdp());
+  };
+  const LegId leg = world.a.dial("p", "+4930123");
+  world.run(500ms);
+  EXPECT_EQ(world.a.state(leg).phase, LegPhase::kAnswered);
+  EXPECT_THAT(invite, HasSubstr("c=IN IP4 10.0.0.77\r\n"));
+  EXPECT_THAT(header(invite, "Contact"), HasSubstr("@10.0.0.77:5060"));
+  EXPECT_GT(peer.rtp_packets, 10);
+  EXPECT_EQ(peer.rtp_source, Endpoint::v4(10, 0, 0, 77, media_port(invite)));
+
+  // a trunk that fails over from there to the usual address takes the usual ports again, and gives all back
+  peer.on_message = [&](const std::string& message) {
+    if (message.starts_with("INVITE")) peer.reply(message, "500 No");
+  };
+  world.b.on_incoming = [&](LegId in, const LegState&, std::uint32_t) { world.b.tell(call::Answer{in, {}}); };
+  const LegId second = world.a.dial("", "+1", {}, [](call::Originate& wanted) { wanted.trunks = {"p", "b"}; });
+  world.run(500ms);
+  EXPECT_EQ(world.a.state(second).phase, LegPhase::kAnswered);
+  EXPECT_EQ(world.a.state(second).trunk.view(), "b");
+  EXPECT_EQ(world.a.cores[0].shard->pairs_lent(), 2u);
+  world.a.tell(call::Hangup{leg, 16, {}});
+  world.a.tell(call::Hangup{second, 16, {}});
+  world.run(500ms);
+  EXPECT_EQ(world.a.cores[0].shard->pairs_lent(), 0u);
 }
 
 TEST(Peer, ALateOfferIsAnsweredWithTheAck) {

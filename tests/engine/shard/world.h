@@ -141,7 +141,7 @@ class Side {
       const Core& core = cores[i];
       first = std::min(first, core.rings->commands.size() > 0 ? TimePoint::min() : core.shard->deadline());
       for (std::uint32_t from = 0; from < cores.size(); ++from)
-        if (from != i && mesh_.crossings(from, i).size() > 0) first = TimePoint::min();
+        if (from != i && (mesh_.crossings(from, i).size() > 0 || mesh_.has_passed(from, i))) first = TimePoint::min();
     }
     return first;
   }

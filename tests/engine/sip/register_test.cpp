@@ -186,15 +186,130 @@ TEST_F(Registrar, PhoneOnAGatewaysHostIsStillAPhone) {
 TEST_F(Registrar, BindingsAreSharedBetweenShards) {
   UserAgent other(config_, random_, now_);
   ASSERT_TRUE(other.put_endpoint(endpoint("agent-1", "anna")));
-  other.apply_binding("agent-1", "sip:anna@10.0.0.5", kPhone, 100s, now_);
+  other.apply_binding({"agent-1", "sip:anna@10.0.0.5", kPhone, 100s}, now_);
   ASSERT_TRUE(other.find_binding("agent-1", now_));
   EXPECT_EQ(other.find_binding("agent-1", now_)->destination, kPhone);
   other.fire(now_ + 101s);
   EXPECT_FALSE(other.find_binding("agent-1", now_ + 101s));
   EXPECT_TRUE(other.events().empty());
-  other.apply_binding("agent-1", "sip:anna@10.0.0.5", kPhone, 100s, now_ + 101s);
-  other.apply_binding("agent-1", "", {}, 0s, now_ + 102s);
+  other.apply_binding({"agent-1", "sip:anna@10.0.0.5", kPhone, 100s}, now_ + 101s);
+  other.apply_binding({"agent-1", "", {}, 0s}, now_ + 102s);
   EXPECT_FALSE(other.find_binding("agent-1", now_ + 102s));
+}
+
+std::vector<std::string> contacts_of(const UserAgent& agent, TimePoint now) {
+  std::array<Binding, kContactsMax> bindings;
+  const auto count = agent.find_bindings("agent-1", now, bindings);
+  std::vector<std::string> found;
+  for (std::size_t i = 0; i < count; ++i) found.emplace_back(bindings[i].contact);
+  return found;
+}
+
+TEST_F(Registrar, SeveralContactsStandBesideEachOtherTheNewestFirst) {
+  arrives(request("REGISTER", 2, nonce(), "Contact: <sip:desk@10.0.0.5>\r\nExpires: 100\r\n"), kPhone);
+  passes(1s);
+  arrives(request("REGISTER", 3, nonce(), "Contact: <sip:soft@10.0.0.6>\r\nExpires: 300\r\n"), kPhone);
+  const Sent ok = take().back();
+  EXPECT_THAT(ok.text,
+              HasSubstr("Contact: <sip:soft@10.0.0.6>;expires=300\r\nContact: <sip:desk@10.0.0.5>;expires=99"));
+  EXPECT_THAT(contacts_of(*agent_, now_), ElementsAre("sip:soft@10.0.0.6", "sip:desk@10.0.0.5"));
+  take_kinds();
+  passes(100s);  // the first has run out; the phone is registered all the same
+  EXPECT_THAT(contacts_of(*agent_, now_), ElementsAre("sip:soft@10.0.0.6"));
+  ASSERT_EQ(events_.size(), 1u);
+  EXPECT_EQ(events_[0].contact, "sip:desk@10.0.0.5");
+  EXPECT_EQ(events_[0].expires, Duration(0));
+  EXPECT_TRUE(events_[0].is_registered);
+  take_kinds();
+  arrives(request("REGISTER", 4, nonce(), "Contact: <sip:soft@10.0.0.6>;expires=0\r\n"), kPhone);
+  ASSERT_EQ(events_.size(), 1u);
+  EXPECT_FALSE(events_[0].is_registered);
+}
+
+TEST_F(Registrar, ContactsOfOneRequestAreTakenTogetherInOrderOfTheirQ) {
+  arrives(request("REGISTER", 2, nonce(),
+                  "Contact: <sip:a@10.0.0.5>;q=0.2, <sip:b@10.0.0.5>;q=0.95\r\n"
+                  "Contact: <sip:c@10.0.0.5>\r\nExpires: 100\r\n"),
+          kPhone);
+  EXPECT_THAT(contacts_of(*agent_, now_), ElementsAre("sip:c@10.0.0.5", "sip:b@10.0.0.5", "sip:a@10.0.0.5"));
+  EXPECT_THAT(take_kinds(), ElementsAre(kRegistration, kRegistration, kRegistration));
+  arrives(request("REGISTER", 3, nonce(), "Contact: *\r\nExpires: 0\r\n"), kPhone);
+  EXPECT_THAT(contacts_of(*agent_, now_), IsEmpty());
+  ASSERT_EQ(events_.size(), 1u) << "one event for all";
+  EXPECT_EQ(events_[0].contact, "");
+}
+
+TEST_F(Registrar, WhatIsWrongWithOneContactRefusesAll) {
+  const auto refused = [&](std::string_view contacts) {
+    arrives(request("REGISTER", 2, nonce(), contacts), kPhone);
+    return take().back().what();
+  };
+  EXPECT_EQ(refused("Contact: <sip:a@10.0.0.5>, *\r\nExpires: 0\r\n"), "400");
+  EXPECT_EQ(refused("Contact: *, <sip:a@10.0.0.5>\r\nExpires: 0\r\n"), "400");
+  EXPECT_EQ(refused("Contact: <sip:a@10.0.0.5>, <garbage>\r\n"), "400");
+  EXPECT_EQ(refused("Contact: <sip:a@10.0.0.5>, <sip:b@10.0.0.5>;expires=5\r\n"), "423");
+  EXPECT_EQ(refused("Contact: <sip:a@h>, <sip:b@h>, <sip:c@h>, <sip:d@h>, <sip:e@h>\r\n"), "400");
+  EXPECT_THAT(contacts_of(*agent_, now_), IsEmpty());
+}
+
+TEST_F(Registrar, ALongContactIsKeptWholeAndOneThatIsTooLongIsRefused) {
+  std::string uri = "sip:anna@10.0.0.5;token=";
+  uri.resize(kContactBytesMax, 'x');
+  arrives(request("REGISTER", 2, nonce(), fmt::format("Contact: <{}>\r\nExpires: 100\r\n", uri)), kPhone);
+  EXPECT_EQ(take().back().header("Contact"), fmt::format("<{}>;expires=100", uri));
+  UserAgent other(config_, random_, now_);
+  ASSERT_TRUE(other.put_endpoint(endpoint("agent-1", "anna")));
+  other.apply_binding({"agent-1", uri, kPhone, 100s}, now_);
+  EXPECT_THAT(contacts_of(other, now_), ElementsAre(uri));
+  take_kinds();
+  arrives(request("REGISTER", 3, nonce(), fmt::format("Contact: <{}y>\r\nExpires: 100\r\n", uri)), kPhone);
+  EXPECT_THAT(take().back().text, testing::StartsWith("SIP/2.0 400 Contact Too Long\r\n"));
+  EXPECT_THAT(contacts_of(*agent_, now_), ElementsAre(uri));
+}
+
+// What an earlier process knew belongs to one shard, which tells when it runs out and reminds the others of it.
+TEST_F(Registrar, WhatAnEarlierProcessKnewIsToldLikeItsOwn) {
+  agent_->apply_binding({"agent-1", "sip:anna@10.0.0.5", kPhone, 100s}, now_, true);
+  EXPECT_THAT(take_kinds(), IsEmpty());
+  std::uint32_t cursor = 0;
+  const auto news = agent_->remind(cursor, now_);
+  ASSERT_TRUE(news);
+  EXPECT_EQ(news->contact, "sip:anna@10.0.0.5");
+  passes(101s);
+  ASSERT_EQ(events_.size(), 1u);
+  EXPECT_EQ(events_[0].contact, "sip:anna@10.0.0.5");
+  EXPECT_FALSE(events_[0].is_registered);
+}
+
+TEST_F(Registrar, AFifthContactTakesThePlaceOfTheOldest) {
+  int cseq = 2;
+  for (const char* contact : {"sip:a@h", "sip:b@h", "sip:c@h", "sip:d@h", "sip:e@h"}) {
+    arrives(request("REGISTER", cseq++, nonce(), fmt::format("Contact: <{}>\r\nExpires: 100\r\n", contact)), kPhone);
+    passes(1s);
+  }
+  EXPECT_THAT(contacts_of(*agent_, now_), ElementsAre("sip:e@h", "sip:d@h", "sip:c@h", "sip:b@h"));
+}
+
+TEST_F(Registrar, AReminderNeverOverridesWhatAShardKnowsBetter) {
+  UserAgent other(config_, random_, now_);
+  ASSERT_TRUE(other.put_endpoint(endpoint("agent-1", "anna")));
+  arrives(request("REGISTER", 2, nonce(), kContact), kPhone);
+  std::uint32_t cursor = 0;
+  const auto news = agent_->remind(cursor, now_);
+  ASSERT_TRUE(news);
+  EXPECT_TRUE(news->is_reminder);
+  EXPECT_EQ(news->expires, Duration(300s));
+  other.apply_binding(*news, now_);
+  EXPECT_THAT(contacts_of(other, now_), ElementsAre("sip:anna@10.0.0.5:5060"));
+  EXPECT_FALSE(agent_->remind(cursor, now_)) << "one round is over";
+  EXPECT_TRUE(agent_->remind(cursor, now_)) << "and the next begins";
+  cursor = 0;
+  EXPECT_FALSE(other.remind(cursor, now_)) << "what was learned elsewhere is told by others";
+
+  agent_->apply_binding({"agent-1", "sip:anna@10.0.0.5:5060", kPhone, 100s, 1000, true}, now_);
+  EXPECT_EQ(agent_->find_binding("agent-1", now_)->expires, now_ + 300s);
+  other.apply_binding({"agent-1", "sip:anna@10.0.0.5:5060", kPhone, 100s, 1000, true}, now_);
+  EXPECT_EQ(other.find_binding("agent-1", now_)->expires, now_ + 300s);
 }
 
 TEST_F(Registrar, EndpointsAreReplacedAndRemoved) {
