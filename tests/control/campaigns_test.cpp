@@ -42,6 +42,29 @@ TEST_F(Broadcast, RunsToItsEndAndTheBooksBalance) {
   EXPECT_EQ(number(now.at("in_hand")), 0);
 }
 
+TEST_F(Broadcast, AnAttemptShowsTheRecordingThatWasReadyAfterItsEnd) {
+  const auto id = campaign(fill(1), "broadcast");
+  act(id, "start");
+  step();
+  const auto leg = new_calls().at(0).leg();
+  hear(leg);
+  step();
+  wire::FromEngine news;
+  news.mutable_record_done()->set_leg(leg);
+  news.mutable_record_done()->set_path("a.wav");
+  control->event(news);
+  control->live.settle();
+  const auto attempts = ControlProcess::json_of(control->send("GET", "/v1/attempts?campaign=" + id)).at("data");
+  const auto& attempt = attempts.at(0);
+  ASSERT_TRUE(attempt.at("recording").is_string());
+  EXPECT_TRUE(attempt.at("recording").as_string().starts_with("rec_"));
+  const std::string one(attempt.at("id").as_string()), lead(attempt.at("lead").as_string());
+  EXPECT_EQ(ControlProcess::json_of(control->send("GET", "/v1/attempts/" + one)).at("recording"),
+            attempt.at("recording"));
+  const auto shown = ControlProcess::json_of(control->send("GET", "/v1/leads/" + lead));
+  EXPECT_EQ(shown.at("history").at(0).at("recording"), attempt.at("recording"));
+}
+
 TEST_F(Broadcast, AnAttemptIsOnDiskBeforeItsCallLeaves) {
   const auto list = fill(1);
   const auto id = campaign(list, "broadcast");

@@ -2,8 +2,8 @@
 
 #include <charconv>
 
+#include "control/api/attempt_view.h"
 #include "control/api/documents.h"
-#include "control/live/stored.h"
 
 namespace carillon::control {
 namespace {
@@ -29,8 +29,7 @@ Reply list(Plane& plane, Context& context) {
   const auto rows = plane.store.attempts(filter);
   boost::json::array data;
   for (std::size_t i = 0; i < std::min(rows.size(), paging->limit); ++i)
-    if (const auto attempt = read_stored<Attempt>(rows[i].body))
-      data.push_back(json::write(*attempt, json::Mode::kApi));
+    if (const auto attempt = attempt_view(plane, rows[i])) data.push_back(json::write(*attempt, json::Mode::kApi));
   std::optional<std::string> next;
   if (rows.size() > paging->limit) next = std::to_string(rows[paging->limit - 1].number);
   return page_response(std::move(data), next);
@@ -38,7 +37,7 @@ Reply list(Plane& plane, Context& context) {
 
 Reply get(Plane& plane, Context& context) {
   const auto row = plane.store.attempt(context.who.project, context.id());
-  const auto attempt = row ? read_stored<Attempt>(row->body) : std::nullopt;
+  const auto attempt = row ? attempt_view(plane, *row) : std::nullopt;
   if (!attempt) return not_found("attempt");
   return json_response(200, json::write(*attempt, json::Mode::kApi));
 }

@@ -1,10 +1,10 @@
 // Leads: added one by one or by the thousand, looked up, changed by hand.
 
+#include "control/api/attempt_view.h"
 #include "control/api/json/walker.h"
 #include "control/api/plane.h"
 #include "control/crm/number.h"
 #include "control/import/importer.h"
-#include "control/live/stored.h"
 
 namespace carillon::control {
 namespace {
@@ -130,7 +130,7 @@ Reply get(Plane& plane, Context& context) {
   boost::json::array history;
   for (const AttemptRow& row :
        plane.store.attempts({.project = context.who.project, .lead = lead->lead.id.value, .limit = kHistoryMax}))
-    if (const auto attempt = read_stored<Attempt>(row.body)) history.push_back(json::write(*attempt, json::Mode::kApi));
+    if (const auto attempt = attempt_view(plane, row)) history.push_back(json::write(*attempt, json::Mode::kApi));
   body["history"] = std::move(history);
   return json_response(200, body);
 }
