@@ -42,6 +42,7 @@ Result<CallOrder, std::string> parse_order(std::string_view line) {
   order.ring_max = seconds_in(object, "ring_max", order.ring_max);
   order.digits_after = seconds_in(object, "digits_after", order.digits_after);
   if (const auto* speaks = object.if_contains("speaks"); speaks && speaks->is_bool()) order.speaks = speaks->get_bool();
+  if (const auto* badge = object.if_contains("badge"); badge && badge->is_bool()) order.badge = badge->get_bool();
   return order;
 }
 
@@ -111,9 +112,9 @@ void Caller::on_answer(const SipMessage& response, TimePoint now) {
   const auto& voices = own.empty() ? board_.library.role("person") : own;
   if (order_.speaks && !voices.empty()) {
     const auto& voice = voices[board_.random.below(voices.size())];
-    truth_.badge_hz = person_badge(order_.from);
-    const auto worn = with_badge(*voice, 800ms, truth_.badge_hz);
-    mouth_.say({{worn, worn->length()}}, nullptr);
+    if (order_.badge) truth_.badge_hz = person_badge(order_.from);
+    const auto said = order_.badge ? with_badge(*voice, 800ms, truth_.badge_hz) : voice;
+    mouth_.say({{said, said->length()}}, nullptr);
     mouth_.loop(true);
   }
   if (is_cancelling_) hang_up(now);  // the answer crossed our CANCEL

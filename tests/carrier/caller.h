@@ -11,7 +11,7 @@ namespace carillon::carrier {
 
 /// One line of a call file (JSON). Times in seconds.
 ///   {"at":1.5,"from":"+12125550100","to":"+12125550199","via":"127.0.0.1:5060",
-///    "talk":30,"ring_max":60,"digits":"19","digits_after":2,"speaks":true}
+///    "talk":30,"ring_max":60,"digits":"19","digits_after":2,"speaks":true,"badge":true}
 struct CallOrder {
   Duration at{0};  ///< from the start of the carrier
   std::string from, to;
@@ -21,6 +21,7 @@ struct CallOrder {
   std::string digits;          ///< pressed one after the other
   Duration digits_after = 2s;  ///< from answer; one second between two
   bool speaks = true;          ///< repeats a voice; else silence
+  bool badge = true;           ///< the voice wears a badge; else it is sent as it is
 };
 /// errors  what is wrong with the line
 Result<CallOrder, std::string> parse_order(std::string_view line);

@@ -85,7 +85,7 @@ class CarrierTest(unittest.TestCase):
                                       f"welcome={self.voices}/message_welcome.wav")
         orders = [("+12125550100", 8, 9), ("+12125550101", 3, 9), ("+12125550400", 0, 2), ("+12125550600", 0, 9)]
         (self.folder / "calls").write_text("".join(
-            json.dumps({"at": 0.1, "from": "+15550000", "to": number, "via": address, "talk": talk, "ring_max": ring_max}) + "\n"
+            json.dumps({"at": 0.1, "from": "+15550000", "to": number, "via": address, "talk": talk, "ring_max": ring_max, "badge": False}) + "\n"
             for number, talk, ring_max in orders))
         caller, _ = self.carrier("caller", "--call", self.folder / "calls", voices=speaking)
         deadline = 200
