@@ -1,36 +1,14 @@
 // Agents: seats that are kept up, people bridged to them, what they say, and what outlives a restart.
 
-#include "tests/control/campaigns_fixture.h"
+#include "tests/control/agents_fixture.h"
 
 namespace carillon::control {
 namespace {
 
-class Agents : public CampaignTest {
+class Agents : public AgentTest {
  protected:
   std::string agent(const std::string& campaign, const std::string& leg = "kept_up") {
-    const auto number = std::to_string(++agents);
-    const auto phone = control->made("/v1/endpoints", R"({"name":"desk)" + number + R"(","username":"agent)" + number +
-                                                          R"(","password":"longenough"})");
-    return control->made("/v1/agents", R"({"name":"Ada )" + number + R"(","endpoint":")" + phone +
-                                           R"(","campaigns":[")" + campaign + R"("],"leg":")" + leg + "\"}");
-  }
-  void act_agent(const std::string& id, const std::string& action, int status = 202) {
-    const auto response = control->send("POST", "/v1/agents/" + id + "/actions/" + action, "{}");
-    EXPECT_EQ(response.status, status) << response.body;
-  }
-  boost::json::value shown(const std::string& id) {
-    return ControlProcess::json_of(control->send("GET", "/v1/agents/" + id));
-  }
-  std::string status(const std::string& id) { return std::string(shown(id).at("status").as_string()); }
-  // Logs in and lets the phone answer; the leg's number.
-  std::uint64_t seat(const std::string& id) {
-    act_agent(id, "log_in");
-    const auto calls = new_calls();
-    EXPECT_EQ(calls.size(), 1u);
-    answer(calls.at(0).leg());
-    step();
-    EXPECT_EQ(status(id), "ready");
-    return calls.at(0).leg();
+    return agent_at(phone(), campaign, leg);
   }
   // A predictive campaign's first person, waiting for an agent.
   std::uint64_t person() {
@@ -47,7 +25,6 @@ class Agents : public CampaignTest {
     ADD_FAILURE() << "nobody was called";
     return 0;
   }
-  int agents = 0;
 };
 
 TEST_F(Agents, APersonIsBridgedToTheKeptUpLegAndWrapUpFollows) {

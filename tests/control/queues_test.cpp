@@ -1,6 +1,6 @@
 // Inbound queues over the API: what a caller hears, who serves whom, what the books say, what outlives a restart.
 
-#include "tests/control/campaigns_fixture.h"
+#include "tests/control/agents_fixture.h"
 
 namespace carillon::control {
 namespace {
@@ -8,7 +8,7 @@ namespace {
 constexpr std::uint64_t kFirstCaller = std::uint64_t{1} << 63 | 7;
 const std::string kNumber = "+12125550000";
 
-class Queues : public CampaignTest {
+class Queues : public AgentTest {
  protected:
   std::string queue(const std::string& name, const std::string& more = "") {
     return control->made("/v1/queues", R"({"name":")" + name + R"(","music_prompt":")" + prompt + "\"" + more + "}");
@@ -17,27 +17,16 @@ class Queues : public CampaignTest {
     control->made("/v1/numbers", R"({"number":")" + kNumber + R"(","trunk":")" + trunk +
                                      R"(","route":{"type":"queue","queue":")" + queue + R"("},"record":true})");
   }
-  std::string phone() {
-    const auto number = std::to_string(++phones);
-    return control->made("/v1/endpoints", R"({"name":"desk)" + number + R"(","username":"agent)" + number +
-                                              R"(","password":"longenough"})");
-  }
   std::string agent(const std::string& queues, const std::string& leg = "kept_up", const std::string& more = "") {
     const auto endpoint = phone();
-    return control->made("/v1/agents", R"({"name":"Ada )" + std::to_string(phones) + R"(","endpoint":")" + endpoint +
-                                           R"(","queues":[")" + queues + R"("],"leg":")" + leg + "\"" + more + "}");
-  }
-  void act_agent(const std::string& id, const std::string& action) {
-    const auto response = control->send("POST", "/v1/agents/" + id + "/actions/" + action, "{}");
-    EXPECT_EQ(response.status, 202) << response.body;
+    return control->made("/v1/agents", R"({"name":"Ada )" + std::to_string(phones_made) + R"(","endpoint":")" +
+                                           endpoint + R"(","queues":[")" + queues + R"("],"leg":")" + leg + "\"" +
+                                           more + "}");
   }
   boost::json::value get(const std::string& path) {
     const auto response = control->send("GET", path);
     EXPECT_EQ(response.status, 200) << response.body;
     return ControlProcess::json_of(response);
-  }
-  std::string status(const std::string& agent) {
-    return std::string(get("/v1/agents/" + agent).at("status").as_string());
   }
   std::uint64_t seat(const std::string& id) {
     act_agent(id, "log_in");
@@ -103,7 +92,7 @@ class Queues : public CampaignTest {
     }
     for (const auto leg : seats) *control->engine->snapshot.add_legs() = control->leg(leg, Leg::ANSWERED);
   }
-  int phones = 0, callers = 0;
+  int callers = 0;
 };
 
 TEST_F(Queues, TheEngineIsToldAllThatACallerHearsWithTheAnswer) {

@@ -1,43 +1,23 @@
 // What campaigns and agents live through: an engine that is killed, control that is killed, links that break. Judged by
 // what the engine was told.
 
-#include "tests/control/campaigns_fixture.h"
+#include "tests/control/agents_fixture.h"
 
 namespace carillon::control {
 namespace {
 
-class Recovery : public CampaignTest {
+class Recovery : public AgentTest {
  protected:
   std::string agent(const std::string& campaign, const std::string& leg = "kept_up") {
-    const auto number = std::to_string(phones.size() + 1);
-    const auto phone = control->made("/v1/endpoints", R"({"name":"desk)" + number + R"(","username":"agent)" + number +
-                                                          R"(","password":"longenough"})");
-    phones.push_back(phone);
-    registers(phone);
-    return control->made("/v1/agents", R"({"name":"Ada )" + number + R"(","endpoint":")" + phone +
-                                           R"(","campaigns":[")" + campaign + R"("],"leg":")" + leg + "\"}");
+    phones.push_back(phone());
+    registers(phones.back());
+    return agent_at(phones.back(), campaign, leg);
   }
   void registers(const std::string& phone) {
     wire::FromEngine news;
     news.mutable_endpoint()->set_id(phone);
     news.mutable_endpoint()->set_registered(true);
     control->event(news);
-  }
-  void act_agent(const std::string& id, const std::string& action) {
-    const auto response = control->send("POST", "/v1/agents/" + id + "/actions/" + action, "{}");
-    EXPECT_EQ(response.status, 202) << response.body;
-  }
-  std::string status(const std::string& id) {
-    return std::string(ControlProcess::json_of(control->send("GET", "/v1/agents/" + id)).at("status").as_string());
-  }
-  std::uint64_t seat(const std::string& id) {
-    act_agent(id, "log_in");
-    const auto calls = new_calls();
-    EXPECT_EQ(calls.size(), 1u);
-    answer(calls.at(0).leg());
-    step();
-    EXPECT_EQ(status(id), "ready");
-    return calls.at(0).leg();
   }
   std::uint64_t person() {
     for (int i = 0; i < 8; ++i) {
