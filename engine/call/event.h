@@ -85,7 +85,19 @@ struct TrunkState {
 struct ShardStats {
   std::uint32_t shard = 0, legs = 0, bridges = 0, recordings = 0;
   std::uint64_t packets_in = 0, packets_out = 0, late_frames = 0;
-  std::uint64_t originated = 0, answered = 0, incoming = 0, busy_ns = 0;
+  std::uint64_t originated = 0, answered = 0, incoming = 0;
+  std::uint64_t busy_ns = 0;                ///< in steps that found something to do
+  std::uint64_t steps = 0, steps_idle = 0;  ///< all of them; those that found nothing
+  std::uint32_t step_longest_us = 0;        ///< of the last second
+  std::uint32_t beat_latest_us = 0;         ///< of the last second: how late the latest beat ran
+  float headroom_rate = 1;                  ///< share of the core that is left, 0..1, of the last second
+  bool refuses = false;                     ///< overloaded: new calls get 503, Originate is refused
+  struct Depth {                            ///< of a queue or pool, now
+    FixedText<24> name;
+    std::uint32_t used = 0, room = 0;
+  };
+  std::array<Depth, 8> depths;
+  std::uint8_t depths_count = 0;
   struct Drop {
     FixedText<24> reason;
     std::uint64_t count = 0;
