@@ -17,10 +17,11 @@ using MacAddress = std::array<std::uint8_t, 6>;
 /// transmit() or release(), of this queue or of another one of the same device.
 struct Frame {
   enum : std::uint8_t {
-    kChecksumGood = 1,    ///< in: the device has verified the IPv4 and UDP checksums
-    kChecksumBad = 2,     ///< in: … and found one wrong
-    kWantsChecksums = 4,  ///< out: the device fills them in (only if it offers_checksums()); UDP's holds the pseudo-header's
-    kIsV6 = 8,            ///< out, beside kWantsChecksums: which header is there
+    kChecksumGood = 1,  ///< in: the device has verified the IPv4 and UDP checksums
+    kChecksumBad = 2,   ///< in: … and found one wrong
+    kWantsChecksums =
+        4,      ///< out: the device fills them in (only if it offers_checksums()); UDP's holds the pseudo-header's
+    kIsV6 = 8,  ///< out, beside kWantsChecksums: which header is there
   };
   std::byte* data = nullptr;  ///< the destination MAC address
   std::uint16_t size = 0;     ///< bytes from `data`
