@@ -1,13 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <new>
-#include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "engine/base/check.h"
+#include "engine/base/huge_pages.h"
 
 namespace carillon {
 
@@ -25,55 +26,79 @@ struct Handle {
 };
 
 /// A fixed number of T, allocated at start. `add` returns an empty Handle when full: the caller states what that means.
-/// Cost: no allocation after construction beyond what T itself does. Addresses are stable.
+/// Cost: no allocation after construction beyond what T itself does. Addresses are stable. Slots are a whole number of
+/// cache lines, so that what T declares first shares one with what find() looks at.
 template <class T>
 class Pool {
  public:
-  explicit Pool(std::uint32_t capacity) : slots_(capacity) {
+  explicit Pool(std::uint32_t capacity) : capacity_(capacity), memory_(capacity * sizeof(Slot)) {
+    slots_ = reinterpret_cast<Slot*>(memory_.data());
+    for (std::uint32_t i = 0; i < capacity; ++i) new (&slots_[i]) Slot;
     free_.reserve(capacity);
     for (std::uint32_t i = capacity; i > 0; --i) free_.push_back(i - 1);
   }
+  ~Pool() {
+    if constexpr (!std::is_trivially_destructible_v<T>) each([](Handle, T& value) { value.~T(); });
+  }
+  Pool(const Pool&) = delete;
 
   template <class... Args>
   Handle add(Args&&... args) {
     if (free_.empty()) return {};
     const std::uint32_t index = free_.back();
-    free_.pop_back();
     Slot& slot = slots_[index];
-    CHECK(!slot.value.has_value());
-    slot.value.emplace(std::forward<Args>(args)...);
+    CHECK(!slot.is_alive);
+    new (slot.room) T(std::forward<Args>(args)...);
+    free_.pop_back();
+    slot.is_alive = true;
     if (++slot.generation == 0) slot.generation = 1;
     return {index, slot.generation};
   }
   T* find(Handle handle) {
-    if (handle.index >= slots_.size()) return nullptr;
+    if (handle.index >= capacity_) return nullptr;
     Slot& slot = slots_[handle.index];
-    return slot.generation == handle.generation && slot.value ? &*slot.value : nullptr;
+    return slot.generation == handle.generation && slot.is_alive ? slot.value() : nullptr;
   }
   const T* find(Handle handle) const { return const_cast<Pool*>(this)->find(handle); }
   bool remove(Handle handle) {
-    if (!find(handle)) return false;
-    slots_[handle.index].value.reset();
+    T* value = find(handle);
+    if (!value) return false;
+    value->~T();
+    slots_[handle.index].is_alive = false;
     free_.push_back(handle.index);
     return true;
   }
   /// Calls visit(handle, value) for each that lives; visit may remove the one it was given.
   template <class Visit>
   void each(Visit&& visit) {
-    for (std::uint32_t i = 0; i < slots_.size(); ++i)
-      if (slots_[i].value) visit(Handle{i, slots_[i].generation}, *slots_[i].value);
+    for (std::uint32_t i = 0; i < capacity_; ++i)
+      if (slots_[i].is_alive) visit(Handle{i, slots_[i].generation}, *slots_[i].value());
   }
   /// What lives in this place, or null.
-  const T* at(std::uint32_t index) const { return slots_[index].value ? &*slots_[index].value : nullptr; }
-  std::size_t size() const { return slots_.size() - free_.size(); }
-  std::size_t capacity() const { return slots_.size(); }
+  const T* at(std::uint32_t index) const { return slots_[index].is_alive ? slots_[index].value() : nullptr; }
+  std::size_t size() const { return capacity_ - free_.size(); }
+  std::size_t capacity() const { return capacity_; }
+
+  /// Fetches the cache lines that hold bytes [from, from + kBytes) of the slot into the cache, for a find() to come;
+  /// its head lies before `from` 0.
+  template <std::size_t kBytes>
+  void prefetch(Handle handle, std::size_t from = 0) const {
+    if (handle.index >= capacity_) return;
+    const auto* at = reinterpret_cast<const std::byte*>(&slots_[handle.index]) + from;
+    for (std::size_t offset = 0; offset < kBytes; offset += 64) __builtin_prefetch(at + offset);
+  }
 
  private:
-  struct Slot {
+  struct alignas(sizeof(T) >= 64 ? 64 : alignof(std::max_align_t)) Slot {
     std::uint32_t generation = 0;
-    std::optional<T> value;
+    bool is_alive = false;
+    alignas(T) std::byte room[sizeof(T)];
+    T* value() { return std::launder(reinterpret_cast<T*>(room)); }
   };
-  std::vector<Slot> slots_;
+
+  std::uint32_t capacity_;
+  HugePages memory_;
+  Slot* slots_ = nullptr;
   std::vector<std::uint32_t> free_;
 };
 

@@ -73,6 +73,11 @@ class Calls {
   void on_sip(const sip::Event& event, TimePoint now);
   /// One datagram of a pair that this leg took. A leg that is gone: dropped.
   void on_media(Handle leg, bool is_rtcp, ByteView data, const Endpoint& from, TimePoint now);
+  /// A packet for this leg is near: what on_media() needs first is fetched into the cache.
+  void prefetch(Handle leg) const {
+    legs_.prefetch<kHotBytes>(leg);
+    legs_.prefetch<kHotStreamBytes>(leg, kHotStreamAt);
+  }
   /// What a leg of another shard says to one of ours. Anything may come late: it then finds nothing.
   void on_crossing(const Crossing& crossing, TimePoint now);
   /// Begins a step: media time passes while nobody is there, so that a leg that joins now starts now.
@@ -131,6 +136,10 @@ class Calls {
     std::array<std::byte, kFrameSamples> body;
   };
   enum class Try : std::uint8_t { kSent, kNextGateway, kNextTrunk };
+  /// Of a leg in its slot: itself up to its bridge's state, and of its stream what packets and beats touch.
+  static constexpr std::size_t kHotBytes = 256;
+  static constexpr std::size_t kHotStreamAt = offsetof(Leg, stream);
+  static constexpr std::size_t kHotStreamBytes = 448;
   /// In place of an error: another shard must be heard before the command is answered. Told apart by its address.
   static constexpr char kLater[] = "later";
 
@@ -196,6 +205,7 @@ class Calls {
 
   // calls_media.cpp
   void run_slot(std::span<const Handle> legs, TimePoint due, TimePoint now);
+  void prefetch_speech(Handle leg);
   void hear(Leg& leg, TimePoint now);
   void speak(Leg& leg, TimePoint now);
   void listen(Leg& leg, std::span<const std::int16_t, kFrameSamples> samples, bool was_lost, TimePoint now);

@@ -63,6 +63,7 @@ const char* Calls::send_digits(Leg& leg, std::string_view digits, Duration each)
   if (before.size() + digits.size() > waiting.size()) return "too many digits are waiting";
   const auto end = std::copy(digits.begin(), digits.end(), std::copy(before.begin(), before.end(), waiting.begin()));
   leg.digits_to_send.assign({waiting.data(), static_cast<std::size_t>(end - waiting.begin())});
+  leg.sings_digits = leg.digit_tone || leg.digits_sent < leg.digits_to_send.size();
   return nullptr;
 }
 
@@ -73,6 +74,7 @@ ByteView Calls::inband_digit(Leg& leg, ByteSpan scratch) {
   if (!leg.digit_tone->fill(samples)) {
     leg.digit_tone.reset();
     ++leg.digits_sent;
+    leg.sings_digits = leg.digits_sent < leg.digits_to_send.size();
   }
   const auto codec = leg.stream.config().codec == rtp::Codec::kPcmu ? media::Codec::kPcmu : media::Codec::kPcma;
   media::encode(codec, samples, scratch);

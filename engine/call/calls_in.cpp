@@ -56,7 +56,7 @@ void Calls::on_incoming(const sip::Event& event, TimePoint now) {
 
 const char* Calls::progress(Leg& leg, const Progress& progress, TimePoint now) {
   if (!leg.cdr.inbound || leg.is_answered() || leg.answer_waits) return "leg is not a waiting incoming call";
-  const bool has_media = progress.early_media && leg.session.is_agreed;
+  const bool has_media = progress.early_media && leg.is_agreed;
   const std::string_view description = has_media ? leg.session.answer.view() : std::string_view{};
   if (!ports_.agent.ring(leg.dialog, has_media ? 183 : 180, description, now)) return "the caller is gone";
   leg.at.decide = now + config_.incoming_ring_max;  // control is there, but nothing rings for ever
@@ -77,17 +77,17 @@ const char* Calls::progress(Leg& leg, const Progress& progress, TimePoint now) {
 const char* Calls::answer(Leg& leg, Command& command, TimePoint now) {
   if (!leg.cdr.inbound || leg.is_answered() || leg.answer_waits) return "leg is not a waiting incoming call";
   sdp::Text offer;
-  if (!leg.session.is_agreed) {  // late offer: ours goes out with the 200, the answer comes with the ACK
+  if (!leg.is_agreed) {  // late offer: ours goes out with the 200, the answer comes with the ACK
     offer = sdp::make_offer(leg.session.local, leg.session.origin);
     leg.session.has_offered = true;
   }
-  const auto description = leg.session.is_agreed ? leg.session.answer.view() : offer.view();
+  const auto description = leg.is_agreed ? leg.session.answer.view() : offer.view();
   if (!ports_.agent.accept(leg.dialog, description, now)) return "the caller is gone";
   leg.at.decide = TimePoint::max();
   leg.answer = &command;
   leg.plan = &std::get<Answer>(command.body).plan;
   leg.cdr.sip_status = 200;
-  if (leg.session.is_agreed)
+  if (leg.is_agreed)
     begin_call(leg, now);
   else
     leg.answer_waits = true;
@@ -133,7 +133,7 @@ void Calls::begin_call(Leg& leg, TimePoint now) {
     else
       start_detector(leg, leg.plan->detect, false);
   }
-  if (leg.session.agreed.event_receive_type == sdp::kNoPayloadType) leg.digits.emplace();
+  if (leg.session.agreed.event_receive_type == sdp::kNoPayloadType) leg.start_hearing_digits();
   perform(leg, leg.machine.start(*leg.plan, now), now);
   arm(leg);
 }

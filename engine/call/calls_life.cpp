@@ -148,7 +148,7 @@ void Calls::on_timer(Leg& leg, TimePoint now) {
 /// The peer must send while we said that we receive. Silence on a held leg is right.
 void Calls::check_media_time(Leg& leg, TimePoint now) {
   if (!leg.plan || leg.plan->media_timeout <= Duration::zero()) return;
-  if (!leg.session.is_agreed || !sdp::receives(leg.session.agreed.direction)) {
+  if (!leg.is_agreed || !sdp::receives(leg.session.agreed.direction)) {
     leg.at.media = now + leg.plan->media_timeout;
     return;
   }

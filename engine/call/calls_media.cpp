@@ -22,18 +22,20 @@ std::array<std::byte, kFrameSamples> silent_frame(media::Codec codec) {
 
 const std::array kSilence{silent_frame(media::Codec::kPcmu), silent_frame(media::Codec::kPcma)};
 
+constexpr std::size_t kAhead = 4;  ///< legs whose memory is on its way while one is served
+
 constexpr std::uint8_t kRepeatsMax = 2;  ///< a lost frame is bridged by the one before it, twice at most
 
 }  // namespace
 
 void Calls::on_media(Handle handle, bool is_rtcp, ByteView data, const Endpoint& from, TimePoint now) {
   Leg* leg = legs_.find(handle);
-  if (!leg || leg->is_ended || !leg->session.is_agreed) return;
+  if (!leg || leg->is_ended || !leg->is_agreed) return;
   if (is_rtcp) {
     (void)leg->stream.receive_rtcp(data, from, now);
     return;
   }
-  const auto outcome = leg->stream.receive(data, from, now);
+  const auto outcome = leg->stream.receive(data, from, now, leg->listens);
   if (outcome.kind == rtp::Outcome::Kind::kDropped)
     ++counters_.rtp_drops[static_cast<std::size_t>(outcome.drop)];
   else if (outcome.digits.any())
@@ -43,15 +45,31 @@ void Calls::on_media(Handle handle, bool is_rtcp, ByteView data, const Endpoint&
 void Calls::run_slot(std::span<const Handle> legs, TimePoint due, TimePoint now) {
   slot_.assign(legs.begin(), legs.end());  // legs may come and go while they are served
   if (now - due > kLate) counters_.late_frames += legs.size();
-  for (const Handle handle : slot_)
-    if (Leg* leg = legs_.find(handle); leg && leg->hears) hear(*leg, now);
-  for (const Handle handle : slot_)
-    if (Leg* leg = legs_.find(handle); leg && leg->hears) speak(*leg, now);
+  for (std::size_t i = 0; i < slot_.size(); ++i) {
+    if (i + kAhead < slot_.size()) prefetch(slot_[i + kAhead]);
+    if (Leg* leg = legs_.find(slot_[i]); leg && leg->hears) hear(*leg, now);
+  }
+  for (std::size_t i = 0; i < slot_.size(); ++i) {
+    if (i + kAhead < slot_.size()) prefetch_speech(slot_[i + kAhead]);
+    if (Leg* leg = legs_.find(slot_[i]); leg && leg->hears) speak(*leg, now);
+  }
+}
+
+void Calls::prefetch_speech(Handle handle) {
+  legs_.prefetch<kHotBytes>(handle);
+  legs_.prefetch<kHotStreamBytes>(handle, kHotStreamAt);
+  legs_.prefetch<64>(handle, offsetof(Leg, cdr));
 }
 
 // ---- from the peer
 
 void Calls::hear(Leg& leg, TimePoint now) {
+  leg.listens = leg.is_listened_to();
+  if (!leg.listens) {
+    leg.has_heard = false;
+    if (const auto digits = leg.stream.tick(now); digits.any()) on_digit_news(leg, digits, now);
+    return;
+  }
   const auto heard = leg.stream.pop(now);
   if (heard.digits.any()) on_digit_news(leg, heard.digits, now);
   const bool was_lost = heard.frame.kind == rtp::Frame::Kind::kConceal;
@@ -65,14 +83,14 @@ void Calls::hear(Leg& leg, TimePoint now) {
   }
   if (leg.is_ended) return;
   if (leg.across.is_joined()) send_frame_across(leg, now);
-  if (!leg.detector && !leg.digits) return;
+  if (!leg.is_detecting && !leg.hears_digits) return;
   std::array<std::int16_t, kFrameSamples> samples{};
   if (leg.has_heard && !was_lost) media::decode(leg.heard_codec, leg.heard, samples);
   listen(leg, samples, was_lost, now);
 }
 
 void Calls::listen(Leg& leg, std::span<const std::int16_t, kFrameSamples> samples, bool was_lost, TimePoint now) {
-  if (leg.digits) {
+  if (leg.hears_digits) {
     if (was_lost)
       leg.digits->feed_lost();
     else
@@ -83,7 +101,7 @@ void Calls::listen(Leg& leg, std::span<const std::int16_t, kFrameSamples> sample
       on_digit(leg, digit, Duration{0}, "inband", now);
     }
   }
-  if (!leg.detector || leg.is_ended) return;
+  if (!leg.is_detecting || leg.is_ended) return;
   if (was_lost)
     leg.detector->feed_lost();
   else
@@ -93,7 +111,7 @@ void Calls::listen(Leg& leg, std::span<const std::int16_t, kFrameSamples> sample
     if (!verdict) break;
     on_verdict(leg, *verdict, now);
   }
-  if (leg.detector && leg.detector->done()) leg.detector.reset();
+  if (leg.detector && leg.detector->done()) leg.stop_detecting();
 }
 
 // ---- to the peer
@@ -129,7 +147,7 @@ void Calls::speak(Leg& leg, TimePoint now) {
 /// constants go out by reference; what is made here lies in `scratch`.
 ByteView Calls::source(Leg& leg, ByteSpan scratch, TimePoint now) {
   const media::Codec codec = codec_of(leg.stream.config().codec);
-  if (leg.digit_tone || leg.digits_sent < leg.digits_to_send.size()) return inband_digit(leg, scratch);
+  if (leg.sings_digits) return inband_digit(leg, scratch);
   // the last frame went out a beat ago: only now the play is over, and a hang-up cuts nothing off
   if (leg.play_owner != PlayOwner::kNobody && !leg.player.is_playing()) play_over(leg, true, now);
   if (leg.is_ended) return {};
@@ -172,7 +190,7 @@ bool Calls::send_audio(Leg& leg, ByteView frame, bool is_scratch, TimePoint now)
 
 void Calls::send_rtcp(Leg& leg, bool bye, TimePoint now) {
   OutPacket* packet = next_packet();
-  if (!packet || !leg.session.is_agreed) return;
+  if (!packet || !leg.is_agreed) return;
   const Endpoint to = leg.stream.rtcp_destination();
   const auto report = leg.stream.write_rtcp(packet->head, now, wall(now), bye);
   if (to.port != 0 && !report.empty()) media_out_.push_back({leg.pair.index, true, to, report, {}});

@@ -170,7 +170,7 @@ bool Calls::invite(Leg& leg, sip::Invite& invite, TimePoint now) {
   const sdp::Text offer = sdp::make_offer(leg.session.local, leg.session.origin);
   invite.sdp = offer.view();
   invite.user = leg.self.bits();
-  leg.session.is_agreed = false;
+  leg.is_agreed = false;
   leg.session.has_offered = true;
   leg.route.has_response = false;
   const auto dialog = ports_.agent.invite(invite, now);
@@ -222,7 +222,7 @@ void Calls::on_answered(Leg& leg, const sip::Event& event, TimePoint now) {
   if (leg.is_cancelling) return;  // the agent hangs up what crossed our CANCEL and tells by kFailed
   leg.at.ring = leg.at.respond = TimePoint::max();
   leg.cdr.sip_status = static_cast<std::uint16_t>(event.status);
-  const bool has_session = event.body.empty() ? leg.session.is_agreed : accept_answer(leg, event.body, now);
+  const bool has_session = event.body.empty() ? leg.is_agreed : accept_answer(leg, event.body, now);
   if (!has_session) return end(leg, {EndedBy::kEngine, 65, 0, "answered without a usable session"}, now);
   const auto& wanted = std::get<Originate>(leg.originate->body);
   const LegId other = wanted.bridge_to;
@@ -267,7 +267,7 @@ void Calls::on_failed(Leg& leg, const sip::Event& event, TimePoint now) {
 void Calls::stop_early(Leg& leg, TimePoint now) {
   if (!leg.hears) return;
   leave_wheel(leg);
-  leg.detector.reset();
+  leg.stop_detecting();
   leg.has_heard = false;
   report(leg, LegPhase::kTrying, now);
 }

@@ -122,11 +122,11 @@ const char* Calls::record(Leg& leg, bool on, TimePoint now) {
 // ---- who answered
 
 void Calls::start_detector(Leg& leg, const DetectConfig& config, bool early) {
-  leg.detector.emplace(media::DetectConfig{.decide_by = config.decide_by,
-                                           .greeting_max = config.greeting_max,
-                                           .wait_for_beep = config.wait_for_beep,
-                                           .beep_wait_max = config.beep_wait_max,
-                                           .early_media = early});
+  leg.start_detecting(media::DetectConfig{.decide_by = config.decide_by,
+                                          .greeting_max = config.greeting_max,
+                                          .wait_for_beep = config.wait_for_beep,
+                                          .beep_wait_max = config.beep_wait_max,
+                                          .early_media = early});
 }
 
 namespace {

@@ -69,9 +69,9 @@ bool Calls::accept_answer(Leg& leg, std::string_view body, TimePoint now) {
   if (!session) return false;
   const auto agreed = sdp::accept(*session, leg.session.local);
   if (!agreed) return false;
-  const bool is_new = !leg.session.is_agreed || leg.session.agreed != *agreed;
+  const bool is_new = !leg.is_agreed || leg.session.agreed != *agreed;
   leg.session.agreed = *agreed;
-  leg.session.is_agreed = true;
+  leg.is_agreed = true;
   if (is_new) leg.stream.configure(stream_config(*agreed, leg.is_behind_nat), now);
   return true;
 }
@@ -84,7 +84,7 @@ bool Calls::read_offer(Leg& leg, std::string_view body, TimePoint now) {
   if (!answer) return false;
   leg.session.agreed = answer->agreed;
   leg.session.answer = answer->text;
-  leg.session.is_agreed = true;
+  leg.is_agreed = true;
   leg.stream.configure(stream_config(answer->agreed, leg.is_behind_nat), now);
   return true;
 }

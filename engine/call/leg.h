@@ -54,7 +54,6 @@ struct SessionState {
   sdp::Local local;
   sdp::LocalOrigin origin;
   sdp::Agreed agreed;
-  bool is_agreed = false;
   bool has_offered = false;  ///< our description is out and the peer's answer is to come
   bool is_held_by_us = false;
   std::optional<bool> hold_wanted;  ///< a re-INVITE of ours is under way, or waits for its turn
@@ -78,13 +77,37 @@ struct Deadlines {
 /// Who asked for what is being played: whose play is over decides who is told.
 enum class PlayOwner : std::uint8_t { kNobody, kPlan, kCommand, kEarly };
 
+/// Ordered by how often it is touched: what every packet and every beat of a leg that plays or is only counted needs
+/// lies first (kHotBytes), then the stream, whose own order is the same; the rest is touched when something happens.
 struct Leg {
   explicit Leg(Random& random) : stream(random) {}
 
-  Handle self;
-  LegId id;
-  LegState cdr;
+  // ---- every packet and every beat
   bool is_ended = false;
+  bool is_agreed = false;      ///< SDP agreed: `stream` is configured and `session.agreed` says how
+  bool hears = false;          ///< media flows: the leg is on the wheel
+  bool listens = true;         ///< as of the last beat, somebody wants the peer's audio; else it is counted, not kept
+  bool is_detecting = false;   ///< `detector` lives
+  bool hears_digits = false;   ///< `digits` lives: in-band digits are listened for
+  bool sings_digits = false;   ///< `digit_tone` or `digits_to_send` has something
+  bool has_heard = false;      ///< `heard` was there at the last beat
+  std::uint8_t concealed = 0;  ///< frames in a row
+  char pressed = 0;            ///< the key that is down (RFC 4733)
+  media::Codec heard_codec = media::Codec::kPcmu;
+  PlayOwner play_owner = PlayOwner::kNobody;
+  bool has_pair = false;
+  MediaWheel::Place place;
+  Handle self;
+  Handle partner;  ///< bridged with, on this shard
+  Handle recording;
+  Player player;
+  MediaPair pair;
+  LegId id;
+  AcrossEnd across;  ///< bridged with a leg of another shard, or about to be; its state comes first
+  rtp::Stream stream;
+
+  // ---- when it speaks, ends, changes
+  LegState cdr;  ///< its phase comes first
 
   // signalling
   Handle dialog;  ///< the UserAgent's; empty when there is none (any more)
@@ -101,26 +124,12 @@ struct Leg {
   bool answer_waits = false;  ///< late offer: answered, the ACK with the peer's description is to come
 
   // media
-  bool has_pair = false;
-  MediaPair pair;
   bool is_behind_nat = false;
-  rtp::Stream stream;
-  char pressed = 0;  ///< the key that is down (RFC 4733)
-  MediaWheel::Place place;
-  bool hears = false;                          ///< media flows: the leg is on the wheel
-  bool was_quiet = true;                       ///< nothing was sent at the last beat
   std::array<std::byte, kFrameSamples> heard;  ///< the last frame from the peer, in `heard_codec`
-  media::Codec heard_codec = media::Codec::kPcmu;
-  bool has_heard = false;      ///< … was there at the last beat
-  std::uint8_t concealed = 0;  ///< frames in a row
-  Handle partner;              ///< bridged with, on this shard
-  AcrossEnd across;            ///< or with a leg of another one, or about to be
 
   // what is played, heard, written
   PlanMachine machine;
-  Gatherer gatherer;  ///< of the Gather command
-  Player player;
-  PlayOwner play_owner = PlayOwner::kNobody;
+  Gatherer gatherer;                    ///< of the Gather command
   TimePoint played_out{};               ///< when the last play ran to its end
   const media::Prompt* tone = nullptr;  ///< the one-prompt list of a tone
   std::optional<media::Detector> detector;
@@ -128,12 +137,25 @@ struct Leg {
   std::optional<media::ToneGenerator> digit_tone;  ///< a digit that is sent in band
   FixedText<64> digits_to_send;                    ///< in band, behind it
   std::uint8_t digits_sent = 0;
-  Handle recording;
 
   Deadlines at;
   Handle timer;
   TimePoint timer_at = TimePoint::max();
 
+  void start_detecting(const media::DetectConfig& config) {
+    detector.emplace(config);
+    is_detecting = true;
+  }
+  void stop_detecting() {
+    detector.reset();
+    is_detecting = false;
+  }
+  void start_hearing_digits() {
+    digits.emplace();
+    hears_digits = true;
+  }
+  /// Does anybody want what the peer says?
+  bool is_listened_to() const { return is_detecting || hears_digits || partner || recording || across.is_joined(); }
   bool is_answered() const { return cdr.phase == LegPhase::kAnswered; }
   bool is_bridged() const { return partner || across.is_joined(); }
 };

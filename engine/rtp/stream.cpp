@@ -53,7 +53,7 @@ void Stream::configure(const StreamConfig& config, TimePoint now) {
 
 // ---- from the peer ----
 
-Outcome Stream::receive(ByteView wire, const Endpoint& from, TimePoint now) {
+Outcome Stream::receive(ByteView wire, const Endpoint& from, TimePoint now, bool keeps_audio) {
   const auto packet = parse(wire);
   if (!packet) return drop(Drop::kMalformed);
   const auto verdict = source_.judge(from, packet->ssrc, now);
@@ -61,7 +61,7 @@ Outcome Stream::receive(ByteView wire, const Endpoint& from, TimePoint now) {
   last_heard_ = now;
   DigitNews digits;
   if (verdict == Source::Verdict::kChanged) digits = change_source();
-  auto outcome = take(*packet, now);
+  auto outcome = take(*packet, now, keeps_audio);
   outcome.is_first = verdict == Source::Verdict::kChanged;
   if (digits.ended != 0) {
     outcome.digits.ended = digits.ended;
@@ -70,7 +70,7 @@ Outcome Stream::receive(ByteView wire, const Endpoint& from, TimePoint now) {
   return outcome;
 }
 
-Outcome Stream::take(const Packet& packet, TimePoint now) {
+Outcome Stream::take(const Packet& packet, TimePoint now, bool keeps_audio) {
   const auto type = packet.payload_type;
   const bool is_pcmu = type == config_.pcmu_type, is_pcma = type == config_.pcma_type;
   const bool is_audio = is_pcmu || is_pcma;
@@ -87,9 +87,17 @@ Outcome Stream::take(const Packet& packet, TimePoint now) {
       break;
   }
   if (!config_.receives) return drop(Drop::kHeld);
+  if (keeps_audio != keeps_audio_) {
+    keeps_audio_ = keeps_audio;
+    jitter_buffer_.restart();  // what is in there is from another time
+  }
+  if (is_audio && !keeps_audio) {
+    const bool fits = !packet.payload.empty() && packet.payload.size() <= kPayloadMax;
+    return fits ? Outcome{.kind = Outcome::Kind::kAudio} : drop(Drop::kTooLong);
+  }
   if (is_audio) return audio(packet, is_pcmu ? Codec::kPcmu : Codec::kPcma, now);
   if (!is_event && !is_noise) return drop(Drop::kType);
-  jitter_buffer_.quiet();
+  if (keeps_audio) jitter_buffer_.quiet();
   if (is_noise) return {.kind = Outcome::Kind::kComfortNoise};
   return {.kind = Outcome::Kind::kDigit, .digits = event_receiver_.receive(packet, now)};
 }

@@ -83,10 +83,14 @@ class Stream {
   const StreamConfig& config() const { return config_; }
 
   // ---- from the peer ----
-  Outcome receive(ByteView wire, const Endpoint& from, TimePoint now);
+  /// `keeps_audio` false: nobody wants the sound. It is judged, counted and looked at for digits, but not kept; when
+  /// that changes, the buffer starts afresh with the next packet.
+  Outcome receive(ByteView wire, const Endpoint& from, TimePoint now, bool keeps_audio = true);
   RtcpOutcome receive_rtcp(ByteView wire, const Endpoint& from, TimePoint now);
   /// Call every 20 ms. The frame's payload stays valid until the next pop().
   Heard pop(TimePoint now);
+  /// In place of pop() while no audio is kept.
+  DigitNews tick(TimePoint now) { return event_receiver_.is_pressed() ? event_receiver_.tick(now) : DigitNews{}; }
   /// The last packet that was accepted (RTP; held legs count too), or configure(): for media time-outs.
   TimePoint last_heard() const { return last_heard_; }
   bool has_heard() const { return packets_in_past_ + reception_.received() != 0; }
@@ -123,7 +127,7 @@ class Stream {
   std::uint32_t ssrc() const { return ssrc_; }
 
  private:
-  Outcome take(const Packet& packet, TimePoint now);
+  Outcome take(const Packet& packet, TimePoint now, bool keeps_audio);
   Outcome audio(const Packet& packet, Codec codec, TimePoint now);
   Outcome drop(Drop reason);
   DigitNews change_source();
@@ -137,21 +141,22 @@ class Stream {
   TimePoint last_heard_{};
   Reception reception_;
   EventReceiver event_receiver_;
-  std::array<std::uint32_t, kDrops> drops_{};
 
   // per frame out
   std::uint32_t ssrc_;
   std::uint16_t sequence_;
+  bool keeps_audio_ = true;
   bool is_configured_ = false, has_anchor_ = false;
   bool starts_speech_ = true;  // the next audio packet carries the marker and catches up with the clock
   RtpTime next_time_;          // of the next frame
   RtpTime anchor_time_;        // media time at anchor_
   TimePoint anchor_{};
   std::uint32_t packets_out_ = 0, octets_out_ = 0, reported_out_ = 0;
-  EventSender event_sender_;
+  TimePoint rtcp_at_{};
+  EventSender event_sender_;  // its first bytes tell whether it is active
 
   // every five seconds
-  TimePoint rtcp_at_{};
+  std::array<std::uint32_t, kDrops> drops_{};
   std::uint32_t dice_;
   std::uint32_t sent_report_ = 0;  // LSR that the peer will name, and when it was sent
   TimePoint sent_report_at_{};
@@ -165,6 +170,6 @@ class Stream {
   JitterBuffer jitter_buffer_;
 };
 
-static_assert(sizeof(Stream) <= 3072, "thousands of streams share a core's cache and memory");
+static_assert(sizeof(Stream) <= 49 * 64, "thousands of streams share a core's cache and memory");
 
 }  // namespace carillon::rtp

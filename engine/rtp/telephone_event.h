@@ -94,10 +94,10 @@ class EventSender {
   };
   Waiting& front() { return queue_[first_]; }
 
-  std::array<Waiting, kQueueMax> queue_{};
-  std::uint8_t first_ = 0, count_ = 0;
-  std::uint16_t beats_ = 0;  // done of the event that runs, end packets and pause included
+  std::uint8_t first_ = 0, count_ = 0;  // first: every beat of every leg asks is_active()
+  std::uint16_t beats_ = 0;             // done of the event that runs, end packets and pause included
   RtpTime start_;
+  std::array<Waiting, kQueueMax> queue_{};
 };
 
 }  // namespace carillon::rtp

@@ -33,6 +33,11 @@ class PairPool : public call::MediaPairs {
 
   /// Whose packet came in on this socket; an empty leg: nobody's (any more).
   Owner owner(io::SocketId socket) const;
+  /// owner() of this one will be asked soon.
+  void prefetch(io::SocketId socket) const {
+    if (socket.value < by_socket_.size() && by_socket_[socket.value] != kNobody)
+      __builtin_prefetch(&pairs_[by_socket_[socket.value] >> 1]);
+  }
   io::SocketId socket(std::uint32_t pair, bool is_rtcp) const { return is_rtcp ? pairs_[pair].rtcp : pairs_[pair].rtp; }
   std::uint32_t lent() const { return lent_; }
 

@@ -181,7 +181,11 @@ void Shard::take_crossings(TimePoint now) {
 void Shard::take_packets(TimePoint now) {
   const auto received = parts_.port.receive(kBurst);
   has_more_ = has_more_ || received.size() == kBurst;
-  for (const io::Received& packet : received) {
+  for (std::size_t i = 0; i < received.size(); ++i) {
+    // whose a packet is, is looked up in time for the leg's memory to be here when its turn comes
+    if (i + kOwnersAhead < received.size()) pairs_->prefetch(received[i + kOwnersAhead].socket);
+    if (i + kLegsAhead < received.size()) calls_->prefetch(pairs_->owner(received[i + kLegsAhead].socket).leg);
+    const io::Received& packet = received[i];
     if (is_sip(packet.socket)) {
       const auto owner = config_.count > 1 ? sip::steer(packet.data, config_.count) : std::nullopt;
       if (owner && *owner != config_.index)
