@@ -79,6 +79,8 @@ def _binding(machine, needs, nic, address):
     bind = (f"modprobe vfio-pci && echo vfio-pci > {device}/driver_override && "
             + (f"echo {address} > {device}/driver/unbind && " if driver else "")
             + f"echo {address} > /sys/bus/pci/drivers_probe")
+    if interface_of(machine, nic, address) in _default_routes(machine):
+        bind = "first move the default route: this NIC carries it, and it leaves the kernel; then " + bind
     found = []
     if not machine.exists("/sys/bus/pci/drivers/vfio-pci"):
         found.append(Finding("vfio_module", FAIL, "vfio-pci is not loaded", "loaded at boot", why,
@@ -87,6 +89,15 @@ def _binding(machine, needs, nic, address):
         found.append(Finding("vfio_module", OK, "loaded", "loaded", why))
     found.append(Finding(name, OK if driver == "vfio-pci" else FAIL, f"driver {driver or 'none'}", wanted, why, bind))
     return found + _iommu(machine, nic, address)
+
+
+def _default_routes(machine):
+    """Interfaces that lead out of this machine, management among them."""
+    try:
+        rows = [line.split() for line in machine.read("/proc/net/route").splitlines()[1:]]
+    except CannotTell:
+        return set()
+    return {row[0] for row in rows if len(row) > 1 and row[1] == "00000000"}
 
 
 def _iommu(machine, nic, address):

@@ -143,6 +143,15 @@ class CheckTest(MachineTest):
         self.assertEqual(tune(machine, *CORES)[1][f"vfio.{NIC}"]["severity"], "fail")
         self.assertEqual(tune(machine, *CORES, "--nic", "0000:99:00.0")[1]["nic.0000:99:00.0"]["severity"], "fail")
 
+    def test_the_way_out_is_not_given_away_without_a_word(self):
+        machine = good_server(self.folder)
+        machine.nic(driver="ixgbe")
+        machine.at(f"/sys/bus/pci/devices/{NIC}/net/eth0").mkdir(parents=True)
+        machine.put("/proc/net/route", "Iface Destination\neth1 00000000 0101A8C0\neth0 0001A8C0 00000000")
+        self.assertTrue(tune(machine, *CORES)[1][f"vfio.{NIC}"]["fix"].startswith("modprobe"))
+        machine.put("/proc/net/route", "Iface Destination\neth0 00000000 0101A8C0")
+        self.assertIn("carries it", tune(machine, *CORES)[1][f"vfio.{NIC}"]["fix"])
+
     def test_irqbalance_may_run_when_it_is_banned(self):
         machine = good_server(self.folder)
         machine.process(5, "irqbalance")
