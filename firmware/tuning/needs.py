@@ -114,8 +114,9 @@ def read(text):
         raise BadConfig("engine.shards: must be 1 to 64")
     if needs.port_max <= needs.port_min or needs.port_max > 65535:
         raise BadConfig("rtp.port_max: must be above port_min")
-    if needs.is_dpdk and PCI.match(needs.port.lower()):
-        needs.nics = [needs.port.lower()]
+    if needs.is_dpdk:  # an empty port is the only device there is: the one that -a allows
+        devices = [needs.port] if needs.port else [word.split(",")[0] for word in needs.eal]
+        needs.nics = [device.lower() for device in devices if PCI.match(device.lower())]
     return needs
 
 

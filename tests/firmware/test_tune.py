@@ -291,6 +291,12 @@ class PartsTest(unittest.TestCase):
             with self.assertRaises(needs.BadConfig, msg=text):
                 needs.read(text)
 
+    def test_the_nic_is_the_port_or_the_allowed_device(self):
+        for port, eal, nics in ((NIC, [], [NIC]), ("", ["-a", f"{NIC},representor=0"], [NIC]), ("net_memif0", ["-a", NIC], []),
+                                ("", ["--no-pci", "--vdev=net_memif0"], [])):
+            text = f'[io]\nback_end = "dpdk"\n[dpdk]\nport = "{port}"\neal = {eal}'
+            self.assertEqual(needs.read(text).nics, nics)
+
     def test_the_defaults_are_the_engines(self):
         header = (SOURCE / "engine/config.h").read_text()
         defaults = needs.Needs()

@@ -204,7 +204,7 @@ class SystemdTest(unittest.TestCase):
     def test_filters_let_io_uring_through(self):
         engine = self.allowed(PROGRAMS[0])
         self.assertLessEqual({"io_uring_setup", "io_uring_enter", "io_uring_register", "sched_setaffinity", "fallocate",
-                              "memfd_create", "mmap"}, engine)
+                              "memfd_create", "mmap", "membarrier"}, engine)
         self.assertEqual(engine & {"bpf", "mount", "ptrace", "setuid", "kexec_load", "init_module", "reboot"}, set())
         self.assertNotIn("sched_setaffinity", self.allowed(PROGRAMS[1]))
         self.assertEqual(self.allowed(PROGRAMS[0], "dpdk", "af_xdp") - engine, {"bpf"})
