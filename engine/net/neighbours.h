@@ -19,9 +19,9 @@ namespace carillon::net {
 /// gone, or Stale (so that the next packet comes by use() and a probe leaves). A ready packet header therefore needs
 /// one comparison in a small array, and an entry that is used says so once per 30 s.
 ///
-/// full  an entry that nobody here has used for a minute makes room, else an unanswered one; of those, the one that an
-///       examination of kExamined comes upon first as oldest. What we talk to is never evicted: use() answers kFull and
-///       heard() keeps nothing.
+/// full  of the next kExamined entries, the one unused for longest makes room, if nobody here has sent there for a
+///       minute. What we talk to, and what packets wait for, is never evicted: then use() answers kFull and heard()
+///       keeps nothing.
 class Neighbours {
  public:
   static constexpr Duration kReachable = 30s, kStale = 10 * 60s, kRetry = 1s, kInUse = 60s;
@@ -60,7 +60,9 @@ class Neighbours {
 
   std::uint32_t generation(std::uint16_t index) const { return generations_[index]; }
   /// What is built from this entry must be built anew.
-  void invalidate(std::uint16_t index) { ++generations_[index]; }
+  void invalidate(const Address& address) {
+    if (const std::uint16_t index = find(address); index != kNone) ++generations_[index];
+  }
   const MacAddress& mac(std::uint16_t index) const { return entries_[index].mac; }
   const Address& address(std::uint16_t index) const { return entries_[index].address; }
   State state(const Address& address) const;

@@ -16,10 +16,14 @@ Stack::Stack(const StackConfig& config, const StackParts& parts)
       flows_(config.sockets_max),
       neighbours_(config.neighbours_max, config.hash_seed),
       pending_(config.neighbours_max, config.pending_max),
+      paths_(config.hash_seed),
       errors_(config.errors_per_second),
       echoes_(config.echo_per_second),
+      path_news_(kPathNewsPerSecond),
       in_(config.batch),
-      fresh_(config.batch) {
+      fresh_(config.batch),
+      scratch_(65'536),
+      ip6_id_(static_cast<std::uint32_t>(config.hash_seed >> 32)) {
   CHECK(config.fault().empty());
   CHECK(config.shards == 1 || parts.exchange);
   const auto add = [&](const Address& address, std::uint8_t prefix) {
@@ -34,6 +38,7 @@ Stack::Stack(const StackConfig& config, const StackParts& parts)
   for (std::uint32_t i = config.sockets_max; i > 0; --i) free_sockets_.push_back(i - 1);
   for (auto* frames : {&held_, &done_, &out_}) frames->reserve(config.batch + kFromKernel);
   received_.reserve(config.batch);
+  lent_.reserve(Reassembly::kDatagrams);
 }
 
 Stack::~Stack() { parts_.frames.release(held_); }
@@ -124,7 +129,7 @@ TimePoint Stack::now() {
 }
 
 TimePoint Stack::next_deadline() const {
-  TimePoint next = neighbours_.deadline();
+  TimePoint next = std::min(neighbours_.deadline(), reassembly_.deadline());
   if (announcements_left_ > 0) next = std::min(next, announce_at_);
   if (parts_.kernel) next = std::min(next, kernel_at_);
   return next;
@@ -147,6 +152,7 @@ void Stack::tick() {
     ++net_counters_.neighbours_failed;
     while (!pending_.pop(due.index).empty()) ++net_counters_.pending_dropped;
   }
+  net_counters_.fragments_expired += reassembly_.expire(now_);
   if (parts_.kernel && now_ >= kernel_at_) poll_kernel();
 }
 

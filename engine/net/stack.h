@@ -16,7 +16,9 @@
 #include "engine/net/kernel_path.h"
 #include "engine/net/neighbours.h"
 #include "engine/net/packet.h"
+#include "engine/net/path_mtu.h"
 #include "engine/net/pending.h"
+#include "engine/net/reassembly.h"
 #include "engine/net/token_bucket.h"
 
 namespace carillon::net {
@@ -70,7 +72,8 @@ class Stack final : public io::Port {
   static constexpr int kNewsPerBurst = 64;
   static constexpr std::size_t kFromKernel = 32;
   static constexpr std::uint16_t kEphemeralFirst = 49'152;
-  static constexpr int kAnnouncements = 2;  // RFC 5227 §2.3, two seconds apart
+  static constexpr int kAnnouncements = 2;                 // RFC 5227 §2.3, two seconds apart
+  static constexpr std::uint32_t kPathNewsPerSecond = 10;  // each makes headers be built anew
   static constexpr Duration kAnnounceGap = 2s, kDefendGap = 10s;
 
   struct Local {
@@ -117,10 +120,40 @@ class Stack final : public io::Port {
   Fate take_udp(const Arrived& arrived, const Packet& packet);
   Fate deliver(const Arrived& arrived, const Local& local, const std::byte* source, bool is_v6, const std::byte* udp,
                std::size_t length);
+  void hand_up(std::uint32_t socket, const std::byte* source, bool is_v6, const std::byte* udp, std::size_t length);
   Fate nobody_listens(const Arrived& arrived, const Packet& packet);
   Fate pass_on(const Arrived& arrived, std::uint32_t shard);
   Fate give_kernel(const Arrived& arrived);
   Fate dropped(PacketError error);
+
+  // ICMP (stack_icmp.cpp)
+  Fate take_icmp4(const Arrived& arrived, const Packet& packet);
+  Fate take_icmp6(const Arrived& arrived, const Packet& packet);
+  Fate answer_echo(const Arrived& arrived, const Packet& packet, std::uint8_t reply);
+  Fate take_error(const Arrived& arrived, const Packet& packet);
+  bool learn_path(const Address& target, std::uint32_t mtu);
+  void send_port_unreachable(const Arrived& arrived, const Packet& packet);
+  void put_icmp_checksum(std::byte* icmp, std::size_t size, const Address& source, const Address& target) const;
+
+  // fragments (stack_fragments.cpp)
+  Fate take_fragment(const Arrived& arrived, const Packet& packet);
+  bool is_wanted(const Packet& first) const;
+  void take_whole(std::uint8_t slot);
+  void send_fragments(const Flow& flow, const io::Outgoing& out, bool waits);
+  bool send_fragment(const Flow& flow, ByteView part, std::size_t offset, bool more, std::uint32_t id, bool waits);
+
+  // neighbours of IPv6 (stack_ndp.cpp)
+  static bool is_ndp(std::uint8_t type);
+  Fate take_ndp(const Arrived& arrived, const Packet& packet, std::uint8_t type);
+  Fate take_solicitation(const Arrived& arrived, const Packet& packet);
+  Fate take_advertisement(const Arrived& arrived, const Packet& packet);
+  Fate take_router(const Arrived& arrived, const Packet& packet);
+  void learn_router(const Address& router, std::uint32_t lifetime_seconds);
+  void send_solicitation(const Address& source, const Address& target, const MacAddress* known);
+  void send_advertisement(const Address& about, const Address& to, const MacAddress& mac, std::uint8_t flags);
+  void advertise(const Address& ours);
+  void send_ndp(std::uint8_t type, std::uint8_t flags, const Address& about, const Address& source, const Address& to,
+                const MacAddress& mac, std::uint8_t option);
 
   // neighbours (stack_link.cpp)
   Fate take_arp(const Arrived& arrived);
@@ -132,6 +165,7 @@ class Stack final : public io::Port {
   void send_arp(std::uint16_t operation, const MacAddress& to, const Address& sender, const MacAddress& target_mac,
                 const Address& target);
   void announce();
+  void announce(const Address& ours);
   void defend(Local& local);
 
   // out (stack_out.cpp)
@@ -144,6 +178,8 @@ class Stack final : public io::Port {
   std::size_t write(const Flow& flow, const io::Outgoing& out, std::byte* at);
   void hold(const Flow& flow, const io::Outgoing& out);
   std::size_t put_ethernet(std::byte* at, const MacAddress& to, std::uint16_t type) const;
+  void put_ip(std::byte* at, const Address& source, const Address& target, std::uint8_t protocol, std::uint8_t hops,
+              std::uint8_t tos, std::size_t payload);
   io::Frame* new_frame();
   void push(const io::Frame& frame);
   void flush();
@@ -162,12 +198,19 @@ class Stack final : public io::Port {
   std::vector<std::uint32_t> free_sockets_;
   Neighbours neighbours_;
   Pending pending_;
-  TokenBucket errors_, echoes_;
+  Reassembly reassembly_;
+  PathMtu paths_;
+  TokenBucket errors_, echoes_, path_news_;
+  Address router_;  // learnt
+  TimePoint router_ends_ = TimePoint::min();
 
   std::vector<io::Frame> in_, held_, done_, out_, fresh_;
   io::Frame made_;
   std::vector<io::Received> received_;
   std::uint64_t woken_shards_ = 0;  // bits: they got something in this burst
+  std::vector<std::uint8_t> lent_;  // slots of reassembly_ that the last receive() shows
+  std::vector<std::byte> scratch_;  // a whole datagram, before it is cut
+  std::uint32_t ip6_id_;
   std::uint16_t ip_id_ = 0, next_port_ = 0;
   TimePoint now_{}, announce_at_ = TimePoint::min(), kernel_at_ = TimePoint::min();
   int announcements_left_ = kAnnouncements;

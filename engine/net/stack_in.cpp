@@ -22,6 +22,8 @@ std::span<const io::Received> Stack::receive(int most) {
   (void)now();
   if (!held_.empty()) parts_.frames.release(held_);
   held_.clear();
+  for (const std::uint8_t slot : lent_) reassembly_.release(slot);
+  lent_.clear();
   received_.clear();
   const auto room = static_cast<std::size_t>(std::clamp(most, 0, static_cast<int>(config_.batch)));
   tick();
@@ -154,6 +156,12 @@ Stack::Fate Stack::deliver(const Arrived& arrived, const Local& local, const std
     const auto packet = is_v6 ? read_ipv6(arrived.below()) : read_ipv4(arrived.below(), true);
     return packet ? nobody_listens(arrived, *packet) : dropped(packet.error());
   }
+  hand_up(socket, source, is_v6, udp, length);
+  return Fate::kKeep;
+}
+
+void Stack::hand_up(std::uint32_t socket, const std::byte* source, bool is_v6, const std::byte* udp,
+                    std::size_t length) {
   io::Received& received = received_.emplace_back();
   received.data = {udp + kUdpHeader, length - kUdpHeader};
   std::memcpy(received.peer.address.data(), source, is_v6 ? 16 : 4);
@@ -163,7 +171,6 @@ Stack::Fate Stack::deliver(const Arrived& arrived, const Local& local, const std
   received.arrival = now_;
   ++counters_.packets_in;
   counters_.bytes_in += received.data.size();
-  return Fate::kKeep;
 }
 
 // ---- the long way
@@ -195,8 +202,11 @@ Stack::Fate Stack::take_ipv6(const Arrived& arrived) {
 
 Stack::Fate Stack::take_ip(const Arrived& arrived, const Packet& packet) {
   if (find_local(packet.source)) return dropped(PacketError::kMartian);
+  const bool is_v4 = packet.source.is_v4();
+  if (!is_v4 && packet.protocol == kIcmp6 && !packet.is_fragment) return take_icmp6(arrived, packet);  // groups too
   if (!arrived.is_unicast || !find_local(packet.target)) return give_kernel(arrived);
-  if (packet.protocol == kUdp && !packet.is_fragment) return take_udp(arrived, packet);
+  if (packet.protocol == kUdp) return packet.is_fragment ? take_fragment(arrived, packet) : take_udp(arrived, packet);
+  if (is_v4 && packet.protocol == kIcmp && !packet.is_fragment) return take_icmp4(arrived, packet);
   return give_kernel(arrived);
 }
 
@@ -209,9 +219,11 @@ Stack::Fate Stack::take_udp(const Arrived& arrived, const Packet& packet) {
                  load_be16(header + 4));
 }
 
-Stack::Fate Stack::nobody_listens(const Arrived& arrived, const Packet&) {
+Stack::Fate Stack::nobody_listens(const Arrived& arrived, const Packet& packet) {
   ++net_counters_.no_socket;
-  return parts_.kernel ? give_kernel(arrived) : Fate::kRelease;
+  if (parts_.kernel) return give_kernel(arrived);
+  send_port_unreachable(arrived, packet);
+  return Fate::kRelease;
 }
 
 Stack::Fate Stack::pass_on(const Arrived& arrived, std::uint32_t shard) {

@@ -57,38 +57,45 @@ void Stack::send_arp(std::uint16_t operation, const MacAddress& to, const Addres
 void Stack::ask(std::uint16_t neighbour, bool all) {
   const Address target = neighbours_.address(neighbour);
   const Local* near = on_link(target);
-  if (!near || !target.is_v4()) return;
+  if (!near) return;
+  if (!target.is_v4()) return send_solicitation(near->address, target, all ? nullptr : &neighbours_.mac(neighbour));
   send_arp(kRequest, all ? kBroadcastMac : neighbours_.mac(neighbour), near->address, {}, target);
 }
 
-/// Gratuitous ARP for each address of ours (RFC 5227 §2.3), by one shard for all.
+/// Gratuitous ARP (RFC 5227 §2.3) or an unsolicited advertisement (RFC 4861 §7.2.6) for each address of ours, by one
+/// shard for all.
 void Stack::announce() {
   announce_at_ = now_ + kAnnounceGap;
   --announcements_left_;
   if (config_.shard != 0) return;
-  for (const Local& local : locals_)
-    if (local.address.is_v4()) send_arp(kRequest, kBroadcastMac, local.address, {}, local.address);
+  for (const Local& local : locals_) announce(local.address);
+}
+
+void Stack::announce(const Address& ours) {
+  if (ours.is_v4())
+    send_arp(kRequest, kBroadcastMac, ours, {}, ours);
+  else
+    advertise(ours);
 }
 
 /// RFC 5227 §2.4 (b): say once whose it is, then be quiet for a while, or two hosts shout for ever.
 void Stack::defend(Local& local) {
   if (now_ < local.defend_at) return;
   local.defend_at = now_ + kDefendGap;
-  if (local.address.is_v4()) send_arp(kRequest, kBroadcastMac, local.address, {}, local.address);
+  announce(local.address);
 }
 
 // ---- what is heard
 
 void Stack::hear(const Neighbours::Heard& heard) {
   if (const auto index = neighbours_.heard(heard, now_); index != Neighbours::kNone) send_waiting(index);
-  if (parts_.exchange)
-    tell_all({.kind = News::Kind::kNeighbour,
-              .is_solicited = heard.is_solicited,
-              .overrides = heard.overrides,
-              .creates = heard.creates,
-              .mac = heard.mac,
-              .value = 0,
-              .address = heard.address});
+  tell_all({.kind = News::Kind::kNeighbour,
+            .is_solicited = heard.is_solicited,
+            .overrides = heard.overrides,
+            .creates = heard.creates,
+            .mac = heard.mac,
+            .value = 0,
+            .address = heard.address});
 }
 
 void Stack::tell_all(const News& news) {
@@ -102,7 +109,14 @@ void Stack::tell_all(const News& news) {
 void Stack::hear_news() {
   News news;
   for (int i = 0; i < kNewsPerBurst && parts_.exchange->hear(news); ++i) {
-    if (news.kind != News::Kind::kNeighbour) continue;
+    if (news.kind == News::Kind::kPathMtu) {
+      learn_path(news.address, news.value);
+      continue;
+    }
+    if (news.kind == News::Kind::kRouter) {
+      learn_router(news.address, news.value);
+      continue;
+    }
     const auto index =
         neighbours_.heard({news.address, news.mac, news.is_solicited, news.overrides, news.creates}, now_);
     if (index != Neighbours::kNone) send_waiting(index);
@@ -122,7 +136,8 @@ void Stack::send_waiting(std::uint16_t neighbour) {
     frame->size = static_cast<std::uint16_t>(packet.size());
     push(*frame);
     ++counters_.packets_out;
-    counters_.bytes_out += packet.size();
+    const std::size_t header = neighbours_.address(neighbour).is_v4() ? kIpv4Header : kIpv6Header;
+    counters_.bytes_out += packet.size() - ethernet_size_ - header - kUdpHeader;
   }
 }
 

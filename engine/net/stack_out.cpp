@@ -125,8 +125,7 @@ bool Stack::prepare(const io::Outgoing& out, Flow& flow) {
     return false;
   }
   if (payload > flow.payload_max) {
-    ++net_counters_.too_long;
-    ++counters_.send_refused;
+    send_fragments(flow, out, verdict == Neighbours::Verdict::kWait);
     return false;
   }
   if (verdict == Neighbours::Verdict::kReady) return true;
@@ -145,8 +144,10 @@ std::optional<Address> Stack::next_hop(const Address& target) const {
     return std::nullopt;
   if (on_link(target)) return target;
   const Endpoint& gateway = target.is_v4() ? config_.gateway_v4 : config_.gateway_v6;
-  if (target.is_link_local() || gateway.is_unspecified()) return std::nullopt;
-  return Address::of(gateway);
+  if (target.is_link_local()) return std::nullopt;
+  if (!gateway.is_unspecified()) return Address::of(gateway);
+  if (!target.is_v4() && router_ends_ > now_) return router_;
+  return std::nullopt;
 }
 
 /// The socket's own address, or for one that has all of them the one nearest to `target`.
@@ -204,7 +205,8 @@ Neighbours::Verdict Stack::build(Flow& flow, const Socket& socket, const Endpoin
   flow.peer_port = peer.port;
   flow.ip_offset = ethernet_size_;
   flow.header_size = static_cast<std::uint8_t>(ethernet_size_ + ip_header + kUdpHeader);
-  flow.payload_max = static_cast<std::uint16_t>(parts_.frames.mtu() - ip_header - kUdpHeader);
+  const std::uint16_t path = paths_.find(target, now_);
+  flow.payload_max = static_cast<std::uint16_t>((path != 0 ? path : parts_.frames.mtu()) - ip_header - kUdpHeader);
   return used.verdict;
 }
 
@@ -222,6 +224,31 @@ std::size_t Stack::put_ethernet(std::byte* at, const MacAddress& to, std::uint16
   store_be16(at + 14, *config_.vlan);
   store_be16(at + 16, type);
   return kEthernet + kVlanBytes;
+}
+
+/// A header without options, complete; `payload` bytes follow.
+void Stack::put_ip(std::byte* at, const Address& source, const Address& target, std::uint8_t protocol,
+                   std::uint8_t hops, std::uint8_t tos, std::size_t payload) {
+  if (!source.is_v4()) {
+    store_be32(at, 6u << 28 | static_cast<std::uint32_t>(tos) << 20);
+    store_be16(at + 4, static_cast<std::uint16_t>(payload));
+    store_u8(at + 6, protocol);
+    store_u8(at + 7, hops);
+    store_raw(at + 8, source.bytes);
+    store_raw(at + 24, target.bytes);
+    return;
+  }
+  store_u8(at, 0x45);
+  store_u8(at + 1, tos);
+  store_be16(at + 2, static_cast<std::uint16_t>(kIpv4Header + payload));
+  store_be16(at + 4, ++ip_id_);
+  store_be16(at + 6, 0);
+  store_u8(at + 8, hops);
+  store_u8(at + 9, protocol);
+  store_be16(at + 10, 0);
+  std::memcpy(at + 12, source.wire(), 4);
+  std::memcpy(at + 16, target.wire(), 4);
+  store_raw(at + 10, checksum(sum(at, kIpv4Header)));
 }
 
 /// One for ourselves; push() it next. Null: the port has none, counted.
