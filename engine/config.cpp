@@ -43,6 +43,19 @@ class Section {
       table_->erase(key);
     }
   }
+  void take(const char* key, std::vector<std::string>& into) {
+    toml::node* node = find(key);
+    if (!node) return;
+    const toml::array* list = node->as_array();
+    if (!list) fail(name_ + "." + key, "must be a list of texts");
+    for (std::size_t i = 0; list && i < list->size(); ++i) {
+      if (const auto value = list->get(i)->value_exact<std::string>())
+        into.push_back(*value);
+      else
+        fail(name_ + "." + key, "must be a list of texts");
+    }
+    table_->erase(key);
+  }
   template <std::unsigned_integral T>
   requires(!std::same_as<T, bool>) void take(const char* key, T& into) {
     if (toml::node* node = find(key)) {
@@ -88,12 +101,24 @@ void read(toml::table& root, EngineConfig& config, std::string& error) {
     Section section(root, "rtp", error);
     section.take("address", config.rtp.address);
     section.take("advertised", config.rtp.advertised);
+    section.take("addresses", config.rtp.addresses);
     section.take("port_min", config.rtp.port_min);
     section.take("port_max", config.rtp.port_max);
   }
   {
     Section section(root, "io", error);
     section.take("back_end", config.io.back_end);
+  }
+  {
+    Section section(root, "dpdk", error);
+    section.take("eal", config.dpdk.eal);
+    section.take("port", config.dpdk.port);
+    section.take("addresses", config.dpdk.addresses);
+    section.take("gateway", config.dpdk.gateway);
+    section.take("gateway_v6", config.dpdk.gateway_v6);
+    section.take("vlan", config.dpdk.vlan);
+    section.take("mbufs", config.dpdk.mbufs);
+    section.take("tap", config.dpdk.tap);
   }
   {
     Section section(root, "link", error);
@@ -108,13 +133,45 @@ void read(toml::table& root, EngineConfig& config, std::string& error) {
     section.take("sync", config.record.sync);
   }
   for (auto&& [key, value] : root) {
-    static constexpr std::string_view kKnown[] = {"engine", "sip", "rtp", "io", "link", "record"};
+    static constexpr std::string_view kKnown[] = {"engine", "sip", "rtp", "io", "dpdk", "link", "record"};
     if (error.empty() && std::ranges::find(kKnown, key.str()) == std::end(kKnown))
       error = std::string(key.str()) + ": unknown section";
   }
 }
 
 bool is_address(const std::string& text) { return Endpoint::parse(text, 0).has_value(); }
+
+/// "192.0.2.10/24" without its prefix.
+std::string before_slash(const std::string& text) { return text.substr(0, text.find('/')); }
+
+bool is_ours(const EngineConfig::Dpdk& dpdk, const std::string& address) {
+  const auto wanted = Endpoint::parse(address, 0);
+  return std::ranges::any_of(dpdk.addresses, [&](const std::string& text) {
+    const auto ours = Endpoint::parse(before_slash(text), 0);
+    return ours && wanted && ours->same_address(*wanted);
+  });
+}
+
+std::string dpdk_fault(const EngineConfig& config) {
+  const EngineConfig::Dpdk& dpdk = config.dpdk;
+  if (config.io.back_end != "dpdk")
+    return dpdk.eal.empty() ? "" : "dpdk.eal: without effect unless io.back_end is dpdk";
+  if (dpdk.eal.empty()) return "dpdk.eal: needed: at least the device (-a PCI address, or --vdev=…)";
+  if (dpdk.addresses.empty()) return "dpdk.addresses: needed: the device has no addresses of its own";
+  for (const std::string& text : dpdk.addresses)
+    if (text.find('/') == std::string::npos || !is_address(before_slash(text)))
+      return "dpdk.addresses: must be like 192.0.2.10/24: " + text;
+  if (!dpdk.gateway.empty() && !is_address(dpdk.gateway)) return "dpdk.gateway: not an IP address";
+  if (!dpdk.gateway_v6.empty() && !is_address(dpdk.gateway_v6)) return "dpdk.gateway_v6: not an IP address";
+  if (dpdk.vlan > 4094) return "dpdk.vlan: must be 0 to 4094";
+  if (!is_ours(dpdk, config.sip.address)) return "sip.address: not among dpdk.addresses";
+  if (!config.rtp.address.empty() && !is_ours(dpdk, config.rtp.address)) return "rtp.address: not among dpdk.addresses";
+  for (const std::string& address : config.rtp.addresses)
+    if (!is_ours(dpdk, address)) return "rtp.addresses: not among dpdk.addresses: " + address;
+  if (dpdk.tap.size() > 15) return "dpdk.tap: 15 bytes at most";
+  if (!dpdk.tap.empty() && dpdk.vlan != 0) return "dpdk.tap: not beside dpdk.vlan: the kernel would see tagged frames";
+  return {};
+}
 
 }  // namespace
 
@@ -146,10 +203,14 @@ std::string EngineConfig::fault() const {
   if (!rtp.advertised.empty() && !is_address(rtp.advertised)) return "rtp.advertised: not an IP address";
   if (rtp.port_min < 1024) return "rtp.port_min: must be 1024 or more";
   if (rtp.port_max <= rtp.port_min) return "rtp.port_max: must be above port_min";
-  if ((rtp.port_max - rtp.port_min + 1u) / 2 < engine.calls_max)
-    return "rtp.port_max: too few ports: two are needed for each of engine.calls_max";
-  if (io.back_end != "auto" && io.back_end != "uring" && io.back_end != "mmsg")
-    return "io.back_end: must be auto, uring or mmsg";
+  for (const std::string& address : rtp.addresses)
+    if (!is_address(address)) return "rtp.addresses: not an IP address: " + address;
+  if (!rtp.addresses.empty() && !rtp.advertised.empty()) return "rtp.advertised: one address cannot stand for several";
+  if ((rtp.port_max - rtp.port_min + 1u) / 2 * (1 + rtp.addresses.size()) < engine.calls_max)
+    return "rtp.port_max: too few ports: two are needed for each of engine.calls_max (rtp.addresses adds more)";
+  if (io.back_end != "auto" && io.back_end != "uring" && io.back_end != "mmsg" && io.back_end != "dpdk")
+    return "io.back_end: must be auto, uring, mmsg or dpdk";
+  if (const std::string fault = dpdk_fault(*this); !fault.empty()) return fault;
   if (!link.listen.empty() && !link.listen.starts_with("unix:") && !link.listen.starts_with("tcp:"))
     return "link.listen: must begin with unix: or tcp:";
   if (link.listen.starts_with("tcp:") && (link.certificate.empty() || link.key.empty() || link.ca.empty()))

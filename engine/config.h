@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "engine/base/result.h"
 
@@ -24,13 +25,23 @@ struct EngineConfig {
     bool offers_sha256 = false;  ///< to phones, above MD5; those on older libre (baresip 1.0) give up when they read it
   } sip;
   struct Rtp {
-    std::string address;                               ///< empty: SIP's
-    std::string advertised;                            ///< in SDP; empty: SIP's advertised address
+    std::string address;                 ///< empty: SIP's
+    std::string advertised;              ///< in SDP; empty: SIP's advertised address, or `address`
+    std::vector<std::string> addresses;  ///< further ones with the same ports, where 64k ports are too few
     std::uint16_t port_min = 20000, port_max = 29999;  ///< shared out among the shards
   } rtp;
   struct Io {
-    std::string back_end = "auto";  ///< auto, uring, mmsg
+    std::string back_end = "auto";  ///< auto, uring, mmsg: the kernel's UDP; dpdk: past the kernel
   } io;
+  struct Dpdk {                          ///< back_end "dpdk" only
+    std::vector<std::string> eal;        ///< the EAL's arguments: "-a", "0000:3b:00.0"; or "--vdev=…"
+    std::string port;                    ///< the device; empty: the only one the EAL finds
+    std::vector<std::string> addresses;  ///< "192.0.2.10/24": ours on that wire, SIP's and RTP's among them
+    std::string gateway, gateway_v6;     ///< empty: only neighbours are reached
+    std::uint16_t vlan = 0;              ///< 0: untagged
+    std::uint32_t mbufs = 65'536;        ///< frames in flight; 2.3 KB each, in hugepages
+    std::string tap;  ///< an interface by which TCP and all we do not speak reaches the kernel; empty: dropped
+  } dpdk;
   struct Link {
     std::string listen;                ///< "unix:PATH" or "tcp:IP:PORT"; empty: unix:DATA_DIR/engine.sock
     std::string certificate, key, ca;  ///< PEM files; TCP only, where both sides must show one

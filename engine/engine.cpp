@@ -2,16 +2,10 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <random>
-
-#include "engine/io/make_port.h"
-#include "engine/io/socket.h"
 
 namespace carillon {
 namespace {
@@ -36,20 +30,6 @@ Endpoint endpoint(const std::string& address, std::uint16_t port) {
   return Endpoint::parse(address, port).value_or(Endpoint{});
 }
 
-// Shards share the SIP port (SO_REUSEPORT); a second engine would share it as well and be given half of all messages.
-// Empty when nobody has it.
-std::string taken(const Endpoint& sip) {
-  io::SocketAddress address;
-  const socklen_t length = io::to_kernel(sip, address);
-  const int descriptor = ::socket(address.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) return {};
-  const bool is_bound = ::bind(descriptor, &address.any, length) == 0;
-  const int error = errno;
-  ::close(descriptor);
-  if (is_bound) return {};
-  return fmt::format("sip.port: {}: {}", sip.text(), std::strerror(error));
-}
-
 link::Recorded for_link(const record::Recorded& from) {
   link::Recorded to;
   to.leg = from.leg;
@@ -68,10 +48,13 @@ link::Recorded for_link(const record::Recorded& from) {
 
 Result<std::unique_ptr<Engine>, std::string> Engine::start(const EngineConfig& config) {
   std::unique_ptr<Engine> engine(new Engine(config));
-  for (const auto part : {&Engine::start_disk, &Engine::start_shards, &Engine::start_link})
+  for (const auto part : {&Engine::start_network, &Engine::start_disk, &Engine::start_shards, &Engine::start_link})
     if (const std::string fault = (engine.get()->*part)(); !fault.empty()) return fault;
   return engine;
 }
+
+Engine::Engine(const EngineConfig& config)
+    : config_(config), mesh_(config.engine.shards, crossings_max(config)), nonce_key_(secret()) {}
 
 /// Two beats of every leg of a shard, should all of them talk to the same other one.
 std::size_t Engine::crossings_max(const EngineConfig& config) {
@@ -95,45 +78,45 @@ std::string Engine::start_disk() {
   return {};
 }
 
-std::string Engine::start_shards() {
-  const std::uint32_t count = config_.engine.shards;
-  const std::string& rtp_address = first_of(config_.rtp.address, config_.sip.address);
-  const std::string& sip_advertised = first_of(config_.sip.advertised, config_.sip.address);
-  const std::string& rtp_advertised = first_of(config_.rtp.advertised, sip_advertised);
-  const std::uint32_t first = (config_.rtp.port_min + 1u) & ~1u;
-  const std::uint32_t pairs = (config_.rtp.port_max + 1u - first) / 2 / count;
-  const auto nonce_key = secret();
-  io::PortConfig port;
-  port.back_end = config_.io.back_end == "uring"  ? io::BackEnd::kUring
-                  : config_.io.back_end == "mmsg" ? io::BackEnd::kMmsg
-                                                  : io::BackEnd::kAutomatic;
-  const Endpoint sip = endpoint(config_.sip.address, config_.sip.port);
-  if (const std::string fault = taken(sip); !fault.empty()) return fault;
-  port.sockets_max = 4 * pairs + 32;  // RTP on a further address too; SIP: the engine's and that of such trunks
+std::string Engine::start_network() {
+  auto made = Network::make(config_);
+  if (!made) return made.error();
+  network_ = std::move(*made);
+  return {};
+}
 
-  for (std::uint32_t index = 0; index < count; ++index) {
+shard::ShardConfig Engine::shard_config(std::uint32_t index) const {
+  const std::string& sip_advertised = first_of(config_.sip.advertised, config_.sip.address);
+  const PortBlock block = network_->block(index);
+  shard::ShardConfig shard;
+  shard.index = index;
+  shard.count = config_.engine.shards;
+  shard.sip = endpoint(config_.sip.address, config_.sip.port);
+  shard.sip_advertised = endpoint(sip_advertised, config_.sip.port);
+  shard.rtp = endpoint(first_of(config_.rtp.address, config_.sip.address), 0);
+  shard.rtp_advertised = endpoint(first_of(config_.rtp.advertised, sip_advertised), 0);
+  if (config_.rtp.advertised.empty() && config_.sip.advertised.empty()) shard.rtp_advertised = shard.rtp;
+  for (const std::string& address : config_.rtp.addresses) shard.rtp_more.push_back(endpoint(address, 0));
+  shard.rtp_port_first = block.first;
+  shard.rtp_pairs = block.pairs;
+  shard.legs_max = (config_.engine.calls_max + config_.engine.shards - 1) / config_.engine.shards;
+  shard.realm = config_.sip.realm;
+  shard.offers_sha256 = config_.sip.offers_sha256;
+  shard.nonce_key = nonce_key_;
+  return shard;
+}
+
+std::string Engine::start_shards() {
+  for (std::uint32_t index = 0; index < config_.engine.shards; ++index) {
     Core core;
-    auto made = io::make_port(port);
-    if (!made) return fmt::format("io.back_end {}: {}", config_.io.back_end, io::text(made.error()));
-    core.port = std::move(made->port);
-    warning_ = made->why_not_uring;
-    const std::uint32_t legs = (config_.engine.calls_max + count - 1) / count;
-    core.rings = std::make_unique<call::ShardRings>(4 * legs + 4096);
-    core.recorder = std::make_unique<shard::Recorder>(disk_->channel(index), legs);
+    auto made = network_->port(index);
+    if (!made) return made.error();
+    core.port = std::move(*made);
+    warning_ = network_->warning();
+    const shard::ShardConfig shard = shard_config(index);
+    core.rings = std::make_unique<call::ShardRings>(4 * shard.legs_max + 4096);
+    core.recorder = std::make_unique<shard::Recorder>(disk_->channel(index), shard.legs_max);
     mesh_.set_port(index, core.port.get());
-    shard::ShardConfig shard;
-    shard.index = index;
-    shard.count = count;
-    shard.sip = sip;
-    shard.sip_advertised = endpoint(sip_advertised, config_.sip.port);
-    shard.rtp = endpoint(rtp_address, 0);
-    shard.rtp_advertised = endpoint(rtp_advertised, 0);
-    shard.rtp_port_first = static_cast<std::uint16_t>(first + 2 * pairs * index);
-    shard.rtp_pairs = pairs;
-    shard.legs_max = legs;
-    shard.realm = config_.sip.realm;
-    shard.offers_sha256 = config_.sip.offers_sha256;
-    shard.nonce_key = nonce_key;
     const shard::ShardParts parts{*core.port, *core.rings, *core.recorder, trunks_, mesh_};
     core.shard = std::make_unique<shard::Shard>(shard, parts, seed(), MonoClock::now(), wall_now());
     if (const std::string fault = core.shard->open(); !fault.empty()) return fault;
@@ -153,7 +136,7 @@ std::string Engine::start_link() {
   server.data_dir = config_.engine.data_dir;
   server.recordings_dir = config_.engine.data_dir + "/recordings";
   server.engine = config_.engine.name;
-  server.back_end = cores_.front().port->name();
+  server.back_end = network_->name();
   server.legs_max = (config_.engine.calls_max + config_.engine.shards - 1) / config_.engine.shards;
   if (const std::string fault = server.fault(); !fault.empty()) return "link." + fault;
   std::vector<link::ShardPort> shards;
@@ -186,17 +169,27 @@ void Engine::run(std::size_t index) {
     CPU_SET(index % std::max(1u, std::thread::hardware_concurrency()), &cpus);
     pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);  // refused: it runs where the kernel likes
   }
-  TimePoint give_up = TimePoint::max();
+  TimePoint give_up = TimePoint::max(), now = MonoClock::now(), wall_at = TimePoint::min();
+  WallTime wall{};
   for (;;) {
-    const TimePoint now = MonoClock::now();
     if (give_up == TimePoint::max() && is_stopping_.load(std::memory_order_relaxed)) {
       core.shard->stop("engine stopped");
       give_up = now + kDrainMax;
     }
-    core.shard->step(now, wall_now());
-    core.shard->note_busy(MonoClock::now() - now);
+    if (now >= wall_at) {  // the shard asks for it once a second
+      wall = wall_now();
+      wall_at = now + 100ms;
+    }
+    const bool has_worked = core.shard->step(now, wall);
+    const TimePoint after = MonoClock::now();
+    core.shard->note_step(after - now, has_worked);
     if (core.shard->is_silent() || now >= give_up) return;
+    if (network_->polls()) {
+      now = after;
+      continue;
+    }
     core.port->wait(std::min(core.shard->deadline(), now + 1s));
+    now = MonoClock::now();
   }
 }
 
@@ -220,8 +213,7 @@ Engine::~Engine() {
 
 std::string Engine::description() const {
   return fmt::format("SIP {} ({}), {} shard{}, recordings by {}, link {}", cores_.front().shard->sip_address().text(),
-                     cores_.front().port->name(), cores_.size(), cores_.size() == 1 ? "" : "s", disk_->name(),
-                     link_->address());
+                     network_->name(), cores_.size(), cores_.size() == 1 ? "" : "s", disk_->name(), link_->address());
 }
 
 }  // namespace carillon

@@ -1,6 +1,7 @@
 #pragma once
 // The whole engine wired together: disk, shards, link. Only this and main.cpp know everyone.
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 #include "engine/config.h"
 #include "engine/io/port.h"
 #include "engine/link/server.h"
+#include "engine/network.h"
 #include "engine/record/disk.h"
 #include "engine/shard/mesh.h"
 #include "engine/shard/recorder.h"
@@ -38,11 +40,13 @@ class Engine {
     std::unique_ptr<shard::Shard> shard;
     std::thread thread;
   };
-  explicit Engine(const EngineConfig& config) : config_(config), mesh_(config.engine.shards, crossings_max(config)) {}
+  explicit Engine(const EngineConfig& config);
 
   static std::size_t crossings_max(const EngineConfig& config);
   std::string start_disk();
+  std::string start_network();
   std::string start_shards();
+  shard::ShardConfig shard_config(std::uint32_t index) const;
   std::string start_link();
   void run(std::size_t index);
 
@@ -51,8 +55,10 @@ class Engine {
   std::unique_ptr<record::Disk> disk_;
   call::TrunkBoard trunks_;
   shard::Mesh mesh_;
+  std::unique_ptr<Network> network_;
   std::vector<Core> cores_;
   std::unique_ptr<link::Server> link_;
+  const std::array<std::uint8_t, 32> nonce_key_;
   std::atomic<bool> is_stopping_{false};
 };
 

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/base/pool.h"
@@ -117,6 +118,10 @@ class Calls {
   std::uint32_t recordings() const { return recordings_; }
   const CallsCounters& counters() const { return counters_; }
   std::uint64_t events_dropped() const { return events_.dropped(); }
+  std::size_t events_waiting() const { return events_.size(); }
+  std::size_t events_room() const { return events_.capacity(); }
+  /// How late the latest beat ran since last asked.
+  Duration take_beat_latest() { return std::exchange(beat_latest_, Duration{0}); }
   WallTime wall(TimePoint now) const {
     return wall_ + std::chrono::duration_cast<std::chrono::milliseconds>(now - wall_at_);
   }
@@ -280,6 +285,7 @@ class Calls {
   std::array<const media::Prompt*, 3> tone_list_;
   std::uint64_t incoming_counter_, bridge_counter_ = 0;
   std::uint32_t bridges_ = 0, recordings_ = 0;
+  Duration beat_latest_{0};
   bool is_draining_ = false;
   bool has_brain_ = true;  // until the link says otherwise
   TimePoint wall_at_;

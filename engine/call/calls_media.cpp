@@ -44,6 +44,7 @@ void Calls::on_media(Handle handle, bool is_rtcp, ByteView data, const Endpoint&
 
 void Calls::run_slot(std::span<const Handle> legs, TimePoint due, TimePoint now) {
   slot_.assign(legs.begin(), legs.end());  // legs may come and go while they are served
+  beat_latest_ = std::max(beat_latest_, now - due);
   if (now - due > kLate) counters_.late_frames += legs.size();
   for (std::size_t i = 0; i < slot_.size(); ++i) {
     if (i + kAhead < slot_.size()) prefetch(slot_[i + kAhead]);

@@ -25,6 +25,8 @@ class EventQueue {
     events_[(first_ + count_++) % events_.size()] = event;
   }
   bool empty() const { return count_ == 0; }
+  std::size_t size() const { return count_; }
+  std::size_t capacity() const { return events_.size(); }
   const Event& front() const { return events_[first_]; }
   void pop() {
     first_ = (first_ + 1) % events_.size();

@@ -6,24 +6,36 @@ namespace carillon::shard {
 
 PairPool::PairPool(io::Port& port, const Endpoint& local, const Endpoint& advertised, std::uint16_t port_first,
                    std::uint32_t pairs)
-    : port_(port),
-      port_first_(port_first),
-      pairs_max_(std::max(1u, pairs)),
-      blocks_{Block{local, advertised}},
-      pairs_(pairs_max_) {}
+    : port_(port), port_first_(port_first), pairs_max_(std::max(1u, pairs)) {
+  add_block(local, advertised, true);
+}
+
+// All that the block will ever hold, so that lending allocates nothing.
+void PairPool::add_block(const Endpoint& local, const Endpoint& advertised, bool is_usual) {
+  blocks_.push_back({local, advertised, is_usual, 0, 0, boost::circular_buffer<std::uint32_t>(pairs_max_)});
+  pairs_.resize(blocks_.size() * pairs_max_);
+  by_socket_.reserve(2 * pairs_.size() + 1024);
+}
+
+void PairPool::add_usual(const Endpoint& local) { add_block(local, local, true); }
 
 void PairPool::add_address(const Endpoint& local) {
   const bool is_known =
       std::ranges::any_of(blocks_, [&](const Block& block) { return block.local.same_address(local); });
-  if (is_known) return;
-  blocks_.push_back(Block{local, local});
-  pairs_.resize(blocks_.size() * pairs_max_);
+  if (!is_known) add_block(local, local, false);
 }
 
 std::uint32_t PairPool::block_at(const Endpoint& local) const {
   for (std::uint32_t i = 1; i < blocks_.size(); ++i)
-    if (blocks_[i].local.same_address(local)) return i;
+    if (!blocks_[i].is_usual && blocks_[i].local.same_address(local)) return i;
   return 0;
+}
+
+std::uint32_t PairPool::emptiest_usual() const {
+  std::uint32_t best = 0;
+  for (std::uint32_t i = 1; i < blocks_.size(); ++i)
+    if (blocks_[i].is_usual && blocks_[i].lent < blocks_[best].lent) best = i;
+  return best;
 }
 
 void PairPool::note(io::SocketId socket, std::uint32_t pair, bool is_rtcp) {
@@ -58,13 +70,14 @@ bool PairPool::open_next(std::uint32_t index) {
 
 std::optional<call::MediaPair> PairPool::take(Handle leg, const Endpoint& local) {
   constexpr std::size_t kResting = 64;  // a pair rests until so many others have been lent
-  const std::uint32_t index = block_at(local);
+  const std::uint32_t wanted = block_at(local), index = wanted == 0 ? emptiest_usual() : wanted;
   Block& block = blocks_[index];
   if (block.free.size() <= kResting) open_next(index);
   if (block.free.empty()) return {};
   const std::uint32_t pair = block.free.front();
   block.free.pop_front();
   pairs_[pair].leg = leg;
+  ++block.lent;
   ++lent_;
   Endpoint rtp = block.advertised;
   rtp.port = static_cast<std::uint16_t>(port_first_ + 2 * (pair % pairs_max_));
@@ -76,6 +89,7 @@ void PairPool::give_back(std::uint32_t pair) {
   CHECK(pairs_[pair].leg);
   pairs_[pair].leg = {};
   blocks_[pair / pairs_max_].free.push_back(pair);
+  --blocks_[pair / pairs_max_].lent;
   --lent_;
 }
 

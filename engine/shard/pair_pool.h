@@ -1,6 +1,6 @@
 #pragma once
 
-#include <deque>
+#include <boost/circular_buffer.hpp>
 #include <vector>
 
 #include "engine/call/seams.h"
@@ -23,12 +23,19 @@ class PairPool : public call::MediaPairs {
   /// `local` and `advertised` give the addresses, `port_first` (even) and `pairs` the block.
   PairPool(io::Port& port, const Endpoint& local, const Endpoint& advertised, std::uint16_t port_first,
            std::uint32_t pairs);
+  PairPool(const PairPool&) = delete;
+
+  /// A further usual address with the same block of ports: pairs are lent from the one that has lent the fewest.
+  void add_usual(const Endpoint& local);
 
   /// The same block of ports on a further address, for trunks that are bound there. Again: nothing changes.
   void add_address(const Endpoint& local);
 
   std::optional<call::MediaPair> take(Handle leg, const Endpoint& local) override;
-  bool is_at(std::uint32_t pair, const Endpoint& local) const override { return pair / pairs_max_ == block_at(local); }
+  bool is_at(std::uint32_t pair, const Endpoint& local) const override {
+    const std::uint32_t wanted = block_at(local), block = pair / pairs_max_;
+    return block == wanted || (wanted == 0 && blocks_[block].is_usual);
+  }
   void give_back(std::uint32_t pair) override;
 
   /// Whose packet came in on this socket; an empty leg: nobody's (any more).
@@ -50,11 +57,14 @@ class PairPool : public call::MediaPairs {
 
   struct Block {
     Endpoint local, advertised;
-    std::uint32_t opened = 0;
-    std::deque<std::uint32_t> free{};  // by number of the pair
+    bool is_usual = false;
+    std::uint32_t opened = 0, lent = 0;
+    boost::circular_buffer<std::uint32_t> free;  // by number of the pair
   };
 
+  void add_block(const Endpoint& local, const Endpoint& advertised, bool is_usual);
   std::uint32_t block_at(const Endpoint& local) const;
+  std::uint32_t emptiest_usual() const;
   bool open_next(std::uint32_t block);
   void note(io::SocketId socket, std::uint32_t pair, bool is_rtcp);
 

@@ -30,6 +30,7 @@ Shard::Shard(const ShardConfig& config, const ShardParts& parts, std::uint64_t s
   batch_.reserve(1024);
   pairs_ = std::make_unique<PairPool>(parts.port, config.rtp, or_else(config.rtp_advertised, config.rtp),
                                       config.rtp_port_first, config.rtp_pairs);
+  for (const Endpoint& more : config.rtp_more) pairs_->add_usual(more);
   start_wall_ = wall;
   start_ = now;
 }
@@ -67,8 +68,8 @@ std::string Shard::open() {
 
 Endpoint Shard::sip_address() const { return parts_.port.local(sip_socket_); }
 
-void Shard::step(TimePoint now, WallTime wall) {
-  has_more_ = false;
+bool Shard::step(TimePoint now, WallTime wall) {
+  has_more_ = has_worked_ = false;
   if (now >= report_at_) {
     calls_->set_wall(now, wall);
     report(now);
@@ -92,6 +93,7 @@ void Shard::step(TimePoint now, WallTime wall) {
   pump_sip(now);
   send_media();
   calls_->flush_events();
+  return has_worked_;
 }
 
 TimePoint Shard::deadline() const {
@@ -115,6 +117,7 @@ void Shard::take_commands(TimePoint now) {
       calls_->apply(*command, now);
     if (++count % 16 == 0) pump_sip(now);
   }
+  has_worked_ = has_worked_ || count != 0;
   has_more_ = has_more_ || count == kCommandsPerStep;
 }
 
@@ -163,6 +166,7 @@ void Shard::take_passed(TimePoint now) {
       else
         take_sip(ByteView(passed_->data).first(passed_->size), passed_->peer, now);
     }
+    has_worked_ = has_worked_ || count != 0;
     has_more_ = has_more_ || count == kPassedPerStep;
   }
 }
@@ -174,12 +178,14 @@ void Shard::take_crossings(TimePoint now) {
     int count = 0;
     for (; count < kCrossingsPerStep && parts_.mesh.crossings(from, config_.index).pop(crossing_); ++count)
       calls_->on_crossing(crossing_, now);
+    has_worked_ = has_worked_ || count != 0;
     has_more_ = has_more_ || count == kCrossingsPerStep;
   }
 }
 
 void Shard::take_packets(TimePoint now) {
   const auto received = parts_.port.receive(kBurst);
+  has_worked_ = has_worked_ || !received.empty();
   has_more_ = has_more_ || received.size() == kBurst;
   for (std::size_t i = 0; i < received.size(); ++i) {
     // whose a packet is, is looked up in time for the leg's memory to be here when its turn comes
@@ -260,6 +266,7 @@ void Shard::pump_sip(TimePoint now) {
 
 void Shard::send_sip(TimePoint now) {
   if (agent_->outbox().empty()) return;
+  has_worked_ = true;
   send_media();  // speech that was said before a BYE goes before it
   batch_.clear();
   for (const sip::Datagram& datagram : agent_->outbox()) {
@@ -272,6 +279,7 @@ void Shard::send_sip(TimePoint now) {
 
 void Shard::send_media() {
   if (calls_->media_out().empty()) return;
+  has_worked_ = true;
   batch_.clear();
   for (const call::MediaOut& out : calls_->media_out())
     batch_.push_back({pairs_->socket(out.pair, out.is_rtcp), out.to, out.head, out.body});
@@ -280,6 +288,31 @@ void Shard::send_media() {
 }
 
 // ---- books
+
+void Shard::report_load(call::ShardStats& stats, TimePoint now) {
+  const auto us = [](Duration time) { return static_cast<std::uint32_t>(time / 1us); };
+  stats.busy_ns = static_cast<std::uint64_t>(load_.busy.count());
+  stats.steps = load_.steps;
+  stats.steps_idle = load_.steps_idle;
+  stats.step_longest_us = us(load_.step_longest);
+  stats.beat_latest_us = us(calls_->take_beat_latest());
+  const Duration elapsed = now - std::max(load_.reported_at, start_);
+  if (elapsed > 0ns)
+    stats.headroom_rate = static_cast<float>(std::clamp(
+        1 - static_cast<double>((load_.busy - load_.busy_reported).count()) / static_cast<double>(elapsed.count()), 0.0,
+        1.0));
+  load_.busy_reported = load_.busy;
+  load_.step_longest = 0ns;
+  load_.reported_at = now;
+  const auto depth = [&](std::string_view name, std::size_t used, std::size_t room) {
+    stats.depths[stats.depths_count++] = {name, static_cast<std::uint32_t>(used), static_cast<std::uint32_t>(room)};
+  };
+  depth("legs", calls_->legs(), config_.legs_max);
+  depth("commands", parts_.rings.commands.size(), parts_.rings.capacity);
+  depth("events", calls_->events_waiting(), calls_->events_room());
+  depth("crossings", crossings_.waiting(), config_.legs_max + 64);
+  depth("ports", pairs_->lent(), config_.rtp_pairs * (1 + config_.rtp_more.size()));
+}
 
 void Shard::report(TimePoint now) {
   call::Event event;
@@ -299,7 +332,7 @@ void Shard::report(TimePoint now) {
   stats.originated = calls.originated;
   stats.answered = calls.answered;
   stats.incoming = calls.incoming;
-  stats.busy_ns = busy_ns_;
+  report_load(stats, now);
   const auto drop = [&](std::string_view reason, std::uint64_t count) {
     if (count != 0 && stats.drops_count < stats.drops.size()) stats.drops[stats.drops_count++] = {reason, count};
   };

@@ -22,6 +22,7 @@ struct ShardConfig {
   Endpoint sip;                          ///< where it listens; port 0: any
   Endpoint sip_advertised;               ///< unspecified: `sip`
   Endpoint rtp, rtp_advertised;          ///< addresses; advertised unspecified: `rtp`
+  std::vector<Endpoint> rtp_more{};      ///< further ones with the same ports
   std::uint16_t rtp_port_first = 20000;  ///< even
   std::uint32_t rtp_pairs = 2000;
   std::uint32_t legs_max = 2000;
@@ -53,8 +54,8 @@ class Shard {
 
   /// Binds the SIP socket. Empty, or why not. Once, before the first step.
   std::string open();
-  /// One turn: take in, work, send out. Every part has a bound.
-  void step(TimePoint now, WallTime wall);
+  /// One turn: take in, work, send out. Every part has a bound. False: there was nothing to do.
+  bool step(TimePoint now, WallTime wall);
   /// When step() must be called next if nothing comes in; `now` or earlier: at once.
   TimePoint deadline() const;
   /// From now on no calls are taken and those that stand are ended with this reason, some per step.
@@ -62,8 +63,14 @@ class Shard {
   /// After stop(): all calls are ended and their BYEs answered.
   bool is_silent() const;
 
-  /// How long the last step took: the shard reads no clock.
-  void note_busy(Duration busy) { busy_ns_ += static_cast<std::uint64_t>(busy.count()); }
+  /// How long the last step took: the shard reads no clock. Steps that found nothing are not work: a shard that polls
+  /// makes millions of them.
+  void note_step(Duration time, bool worked) {
+    ++load_.steps;
+    if (!worked) return void(++load_.steps_idle);
+    load_.busy += time;
+    load_.step_longest = std::max(load_.step_longest, time);
+  }
 
   Endpoint sip_address() const;
   const call::Calls& calls() const { return *calls_; }
@@ -103,6 +110,7 @@ class Shard {
   void send_sip(TimePoint now);
   void send_media();
   void report(TimePoint now);
+  void report_load(call::ShardStats& stats, TimePoint now);
 
   const ShardConfig config_;
   const ShardParts parts_;
@@ -123,8 +131,14 @@ class Shard {
   TimePoint start_, report_at_;
   std::uint32_t reminded_ = 0;  // how far this round of reminders has come
   WallTime start_wall_;
-  std::uint64_t busy_ns_ = 0;
+  struct Load {
+    std::uint64_t steps = 0, steps_idle = 0;
+    Duration busy{0}, busy_reported{0};
+    Duration step_longest{0};  // since the last report
+    TimePoint reported_at{};
+  } load_;
   bool has_more_ = false;
+  bool has_worked_ = false;  // this step
 };
 
 }  // namespace carillon::shard
