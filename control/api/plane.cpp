@@ -16,8 +16,8 @@ void add_operations(Plane& plane) {
   for (const auto resource :
        {project_operations, token_operations, trunk_operations, endpoint_operations, prompt_operations,
         number_operations, call_operations, call_action_operations, cdr_operations, recording_operations,
-        event_operations, system_operations, console_operations, list_operations, lead_operations, import_operations,
-        do_not_call_operations})
+        event_operations, system_operations, engine_operations, console_operations, list_operations, lead_operations,
+        import_operations, do_not_call_operations})
     plane.service.add(resource(plane));
   if (plane.webhooks != nullptr) plane.service.add(webhook_operations(plane));
   if (plane.campaigns == nullptr) return;

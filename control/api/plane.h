@@ -38,6 +38,7 @@ std::vector<Operation> cdr_operations(Plane& plane);
 std::vector<Operation> recording_operations(Plane& plane);
 std::vector<Operation> event_operations(Plane& plane);
 std::vector<Operation> system_operations(Plane& plane);
+std::vector<Operation> engine_operations(Plane& plane);
 std::vector<Operation> list_operations(Plane& plane);
 std::vector<Operation> lead_operations(Plane& plane);
 std::vector<Operation> import_operations(Plane& plane);

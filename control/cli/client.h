@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -33,6 +34,8 @@ class Client {
   boost::json::value upload(const std::string& path, const std::string& bytes, const std::string& type);
   void remove(const std::string& path);
   std::string text(const std::string& path);
+  /// How long one request may take; two minutes unless said otherwise.
+  void set_time_max(std::chrono::milliseconds time) { time_max_ = time; }
   /// Every item of a paged list.
   boost::json::array all(const std::string& path);
 
@@ -42,6 +45,7 @@ class Client {
 
   std::string url_, token_, ca_file_;
   bool trust_any_;
+  std::chrono::milliseconds time_max_{120'000};
 };
 
 }  // namespace carillon::cli

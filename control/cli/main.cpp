@@ -9,6 +9,7 @@
 
 #include "control/cli/campaign_commands.h"
 #include "control/cli/commands.h"
+#include "control/cli/top.h"
 
 namespace carillon::cli {
 namespace {
@@ -45,6 +46,12 @@ int run(int argc, char** argv) {
   };
   std::string id, state, file, name, output;
   add(&app, "status", "health of control, store and engines", [](Client& client) { status(client); });
+  TopOptions to_watch;
+  auto* watch = add(&app, "top", "load of every engine and core, live; q ends it",
+                    [&](Client& client) { top(client, to_watch); });
+  watch->add_option("--interval", to_watch.interval_s, "seconds between two looks")->check(CLI::Range(0.1, 3600.0));
+  watch->add_flag("--once", to_watch.once, "prints the rates of one interval and ends");
+  watch->add_flag("--json", to_watch.json, "a line of JSON instead, for scripts");
   add(&app, "calls", "calls, newest first", [&](Client& client) {
     calls(client, state);
   })->add_option("--state", state, "dialing, ringing, answered, ended");

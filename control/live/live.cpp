@@ -128,6 +128,7 @@ void Live::on_connected(const std::string& engine, const wire::Welcome& welcome)
 void Live::on_lost(const std::string& engine) {
   const std::lock_guard lock(mutex_);
   engines_.at(engine).ready = false;
+  engines_.at(engine).stats.clear_shards();  // a new process counts anew
   spdlog::warn("engine {} lost", engine);
 }
 

@@ -305,6 +305,7 @@ void Desk::on_event(Shard& shard, const call::Event& event) {
   if (event.kind == call::EventKind::kDone) return on_answer(event.command, event.body.done.ok, event.body.done.error);
   if (event.kind == call::EventKind::kStats) {
     shard.stats = event.body.stats;
+    shard.counted = event.at;
     return;
   }
   wire::FromEngine message = to_wire(event);
@@ -405,6 +406,7 @@ wire::FromEngine Desk::stats(WallTime now) const {
     sum.set_busy_ns(sum.busy_ns() + one.busy_ns);
     for (std::size_t i = 0; i < one.drops_count && i < one.drops.size(); ++i)
       (*sum.mutable_drops())[to_utf8(one.drops[i].reason)] += one.drops[i].count;
+    if (shard.counted != WallTime{}) *sum.add_shards() = to_wire(one, shard.counted);
   }
   if (book_.unjournaled() != 0) (*sum.mutable_drops())["journal_full"] = book_.unjournaled();
   sum.set_memory_bytes(resident_bytes());

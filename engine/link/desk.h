@@ -41,7 +41,7 @@ class Desk {
   void add_recorded(const Recorded& recorded, WallTime now);
   /// Tells every shard whether control is there.
   void set_brain(bool is_present);
-  /// Shards' counters summed; see the schema's Stats.
+  /// Shards' counters summed, and each shard's own beside them; see the schema's Stats.
   wire::FromEngine stats(WallTime now) const;
   std::vector<wire::FromEngine> take_answers() { return std::exchange(answers_, {}); }
   /// Nothing lives and nothing is under way: the rings need no hurry.
@@ -53,6 +53,7 @@ class Desk {
     std::unordered_map<call::Command*, std::unique_ptr<call::Command>> out;  // with the shard, or waiting for its ring
     std::deque<call::Command*> waiting;
     call::ShardStats stats;
+    WallTime counted{};  // epoch: it has not reported yet
   };
   struct Pending {
     enum class Kind : std::uint8_t { kDone, kSnapshot, kTrace } kind = Kind::kDone;

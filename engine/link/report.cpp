@@ -1,5 +1,7 @@
 // Events of shards as control reads them.
 
+#include <algorithm>
+
 #include "engine/base/check.h"
 #include "engine/link/translate.h"
 #include "engine/link/utf8.h"
@@ -150,6 +152,37 @@ wire::FromEngine to_wire(const call::Event& event) {
       CHECK(false);
   }
   return out;
+}
+
+wire::ShardStats to_wire(const call::ShardStats& from, WallTime counted) {
+  wire::ShardStats to;
+  to.set_shard(from.shard);
+  to.set_legs(from.legs);
+  to.set_bridges(from.bridges);
+  to.set_recordings(from.recordings);
+  to.set_packets_in(from.packets_in);
+  to.set_packets_out(from.packets_out);
+  to.set_late_frames(from.late_frames);
+  to.set_originated(from.originated);
+  to.set_answered(from.answered);
+  to.set_incoming(from.incoming);
+  to.set_busy_ns(from.busy_ns);
+  to.set_steps(from.steps);
+  to.set_steps_idle(from.steps_idle);
+  to.set_step_longest_us(from.step_longest_us);
+  to.set_beat_latest_us(from.beat_latest_us);
+  to.set_headroom_rate(from.headroom_rate >= 0 ? std::min(from.headroom_rate, 1.0f) : 0);  // not a number: 0
+  to.set_refuses(from.refuses);
+  for (std::size_t i = 0; i < from.depths_count && i < from.depths.size(); ++i) {
+    wire::Depth& depth = *to.add_depths();
+    depth.set_name(text(from.depths[i].name));
+    depth.set_used(from.depths[i].used);
+    depth.set_room(from.depths[i].room);
+  }
+  for (std::size_t i = 0; i < from.drops_count && i < from.drops.size(); ++i)
+    (*to.mutable_drops())[text(from.drops[i].reason)] += from.drops[i].count;
+  to.set_counted_ms(ms_of(counted));
+  return to;
 }
 
 }  // namespace carillon::link

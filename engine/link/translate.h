@@ -34,5 +34,7 @@ LegId leg_of(const call::CommandBody& body);
 
 /// An event for control, without sequence. Not for kDone and kStats, which the link answers and sums itself.
 wire::FromEngine to_wire(const call::Event& event);
+/// What a shard counted up to `counted`. A headroom that is no share is made one.
+wire::ShardStats to_wire(const call::ShardStats& stats, WallTime counted);
 
 }  // namespace carillon::link

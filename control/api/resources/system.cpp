@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "control/api/openapi.h"
 #include "control/api/plane.h"
@@ -74,6 +75,54 @@ void histogram(std::string& text, const std::string& name, const Delays::View& v
                       seconds(view.longest_of_minute));
 }
 
+// Each shard, with labels engine and shard. An engine that is not connected has none: what was last heard of it says
+// nothing of now.
+void shard_metrics(std::string& text, const std::vector<Live::EngineView>& engines) {
+  using Shard = const wire::ShardStats&;
+  const auto each = [&](const char* name, const char* kind, const char* help, auto line) {
+    text += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, kind);
+    for (const auto& engine : engines)
+      if (engine.health.connected)
+        for (Shard shard : engine.stats.shards())
+          line(fmt::format("{}{{engine=\"{}\",shard=\"{}\"", name, label(engine.name), shard.shard()), shard);
+  };
+  const auto one = [&](const char* name, const char* kind, const char* help, auto value) {
+    each(name, kind, help,
+         [&](const std::string& series, Shard shard) { text += fmt::format("{}}} {}\n", series, value(shard)); });
+  };
+  one("carillon_shard_legs", "gauge", "Legs.", [](Shard s) { return s.legs(); });
+  one("carillon_shard_packets_received_total", "counter", "Packets.", [](Shard s) { return s.packets_in(); });
+  one("carillon_shard_packets_sent_total", "counter", "Packets.", [](Shard s) { return s.packets_out(); });
+  one("carillon_shard_headroom_ratio", "gauge", "Share of the core that was left in the last second.",
+      [](Shard s) { return s.headroom_rate(); });
+  one("carillon_shard_steps_total", "counter", "Turns of the loop.", [](Shard s) { return s.steps(); });
+  one("carillon_shard_idle_steps_total", "counter", "Turns that found nothing to do.",
+      [](Shard s) { return s.steps_idle(); });
+  one("carillon_shard_busy_seconds_total", "counter", "Time in turns that found something to do.",
+      [](Shard s) { return static_cast<double>(s.busy_ns()) / 1e9; });
+  one("carillon_shard_step_longest_seconds", "gauge", "The longest turn of the last second.",
+      [](Shard s) { return s.step_longest_us() / 1e6; });
+  one("carillon_shard_beat_latest_seconds", "gauge", "How late the latest beat of the last second ran.",
+      [](Shard s) { return s.beat_latest_us() / 1e6; });
+  one("carillon_shard_late_frames_total", "counter", "Frames that left late or not at all.",
+      [](Shard s) { return s.late_frames(); });
+  one("carillon_shard_refusing", "gauge", "1 while overloaded: no new call is taken.",
+      [](Shard s) { return s.refuses() ? 1 : 0; });
+  each("carillon_shard_drops_total", "counter", "What was dropped, by reason.",
+       [&](const std::string& series, Shard shard) {
+         for (const auto& [reason, count] : std::map(shard.drops().begin(), shard.drops().end()))
+           text += fmt::format("{},reason=\"{}\"}} {}\n", series, label(reason), count);
+       });
+  const auto queues = [&](const char* name, const char* help, auto value) {
+    each(name, "gauge", help, [&](const std::string& series, Shard shard) {
+      for (const wire::Depth& depth : shard.depths())
+        text += fmt::format("{},queue=\"{}\"}} {}\n", series, label(depth.name()), value(depth));
+    });
+  };
+  queues("carillon_shard_queue_depth", "Places taken in a queue or pool.", [](const auto& d) { return d.used(); });
+  queues("carillon_shard_queue_room", "Places there are in a queue or pool.", [](const auto& d) { return d.room(); });
+}
+
 // Prometheus text format 0.0.4: base units, _total on counters, no numbers or call ids as labels.
 std::string metrics(Plane& plane) {
   std::string text;
@@ -135,6 +184,7 @@ std::string metrics(Plane& plane) {
     for (const auto& [reason, count] : engine.stats.drops())
       text += fmt::format("carillon_engine_drops_total{{engine=\"{}\",reason=\"{}\"}} {}\n", label(engine.name),
                           label(reason), count);
+  shard_metrics(text, engines);
   return text;
 }
 
