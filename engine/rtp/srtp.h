@@ -114,7 +114,7 @@ struct SrtpSession {
 };
 
 /// Session keys of a master key (RFC 3711 §4.3.1, key derivation rate 0; RFC 7714 §11). CHECKs master.is_whole().
-/// Six runs of AES-CM: about 1 µs.
+/// Six runs of AES-CM; with the context made of it about 0.6 µs.
 void derive(SrtpCrypto& crypto, const SrtpMaster& master, SrtpSession& session);
 
 /// Which indices of one SSRC were here: the highest, and the 128 up to it (RFC 3711 §3.3.2).

@@ -84,7 +84,8 @@ inline void run_gcm(IMB_MGR* manager, Way way, SrtpProfile profile, const SrtpKe
       raw(tag), kSrtpTagMax);
 }
 
-// Counter mode waits here until a burst is full. Each lane is one packet; `live` lanes are still to be ciphered.
+/// Where counter mode waits until a burst is full. Hashes go lane by lane; ciphers are a list of their own, because a
+/// lane whose tag was wrong is not deciphered and an empty payload has nothing to cipher.
 struct SrtpBatch::Lanes {
   struct Lane {
     SrtpJob* job;
