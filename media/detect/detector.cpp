@@ -70,7 +70,7 @@ void Detector::answered() {
 void Detector::feed(FrameView frame) {
   if (phase_ == Phase::kDone) return;
   ++frames_;
-  const Spectrum& spectrum = meter_.feed(frame);
+  const Spectrum spectrum = meter_.feed(frame);
   tones_.feed(spectrum);
   const auto tone = tones_.news();
   if (tone) judge_tone(*tone);

@@ -58,7 +58,7 @@ bool is_near(float hz, float wanted) { return std::abs(hz - wanted) <= std::max(
 
 // Two frequencies closer than four bins look like one between them.
 bool is_pitch(const ToneTrack& track, const Beat& beat) {
-  if (beat.high_hz - beat.low_hz >= 4 * Spectrum::kBinHz)
+  if (beat.high_hz - beat.low_hz >= 4 * kBinHz)
     return is_near(track.low_hz, beat.low_hz) && is_near(track.high_hz, beat.high_hz);
   if (track.low_hz != 0) return false;
   return track.hz >= beat.low_hz - 8 && track.hz <= beat.high_hz + 8;
