@@ -215,6 +215,7 @@ HWY_INLINE Energy energy_in(const std::int16_t* frame) {
           .sum = hn::GetLane(hn::SumOfLanes(wide, sum))};
 }
 
+constexpr float kBins = 128;
 constexpr std::size_t kFirst = kBandFirst, kBand = kBandLast - kBandFirst + 1;
 static_assert(kBand % 8 == 0);
 
@@ -230,19 +231,26 @@ HWY_INLINE float band_of(const float* power) {
 }
 
 // The strongest bin of the band that is at least four away from `other` (the lowest of equals); 0: all are silent.
+// First how strong, then where: comparing both at once is one long chain of dependent steps.
 HWY_INLINE std::size_t strongest(const float* power, float other) {
   const D d;
   const V away = hn::Set(d, other), gap = hn::Set(d, 4), step = hn::Set(d, static_cast<float>(kLanes));
-  V bin = hn::Iota(d, static_cast<float>(kFirst)), best = hn::Zero(d), best_bin = hn::Zero(d);
-  for (std::size_t k = kFirst; k < kFirst + kBand; k += kLanes) {
-    const V value = hn::LoadU(d, power + k);
-    const auto is_better = hn::And(hn::Gt(value, best), hn::Ge(hn::Abs(hn::Sub(bin, away)), gap));
-    best = hn::IfThenElse(is_better, value, best);
-    best_bin = hn::IfThenElse(is_better, bin, best_bin);
-    bin = hn::Add(bin, step);
+  const V none = hn::Set(d, kBins);
+  V bin = hn::Iota(d, static_cast<float>(kFirst)), best = hn::Zero(d);
+  for (std::size_t k = kFirst; k < kFirst + kBand; k += kLanes, bin = hn::Add(bin, step)) {
+    const auto is_away = hn::Ge(hn::Abs(hn::Sub(bin, away)), gap);
+    best = hn::Max(best, hn::IfThenElseZero(is_away, hn::LoadU(d, power + k)));
   }
-  const auto is_best = hn::Eq(best, hn::MaxOfLanes(d, best));
-  return static_cast<std::size_t>(hn::GetLane(hn::MinOfLanes(d, hn::IfThenElse(is_best, best_bin, hn::Set(d, 1000)))));
+  best = hn::MaxOfLanes(d, best);
+  if (hn::GetLane(best) == 0) return 0;
+  bin = hn::Iota(d, static_cast<float>(kFirst));
+  V lowest = none;
+  for (std::size_t k = kFirst; k < kFirst + kBand; k += kLanes, bin = hn::Add(bin, step)) {
+    const auto is_away = hn::Ge(hn::Abs(hn::Sub(bin, away)), gap);
+    const auto is_best = hn::And(hn::Eq(hn::LoadU(d, power + k), best), is_away);
+    lowest = hn::Min(lowest, hn::IfThenElse(is_best, bin, none));
+  }
+  return static_cast<std::size_t>(hn::GetLane(hn::MinOfLanes(d, lowest)));
 }
 
 HWY_INLINE Peak peak_at(const float* power, std::size_t bin) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace carillon::media {
 namespace {
@@ -35,7 +36,7 @@ float dbm0_of(float mean_square) {
 
 Spectrum SpectrumMeter::feed(FrameView frame) {
   const Analysis analysis = analyse(before_, frame);
-  std::ranges::copy(frame.last<kSamplesBefore>(), before_.begin());
+  std::memcpy(before_.data(), frame.last<kSamplesBefore>().data(), sizeof before_);
   return spectrum_of(analysis);
 }
 
