@@ -68,8 +68,6 @@ bool is_single(const ToneTrack& track, float hz, float tolerance) {
   return track.low_hz == 0 && std::abs(track.hz - hz) <= tolerance;
 }
 
-float power_of(float dbm0) { return std::exp2(dbm0 * 0.33219F); }
-
 }  // namespace
 
 ToneDetector::Pitch ToneDetector::pitch_of(const Spectrum& spectrum) {
@@ -78,7 +76,7 @@ ToneDetector::Pitch ToneDetector::pitch_of(const Spectrum& spectrum) {
   const float moment = spectrum.peak_hz * spectrum.peak_share + spectrum.second_hz * spectrum.second_share;
   return {.hz = is_dual ? moment / share : spectrum.peak_hz,
           .share = share,
-          .power = power_of(spectrum.level_dbm0),
+          .power = spectrum.mean_square,
           .is_dual = is_dual};
 }
 

@@ -11,7 +11,9 @@ constexpr float kWindowPower = 256 * 0.375F;  // sum of the squared Hann window
 
 Spectrum spectrum_of(const Analysis& analysis) {
   const float mean = static_cast<float>(analysis.energy.sum) / kFrameSamples;
-  Spectrum spectrum{.level_dbm0 = dbm0_of(static_cast<float>(analysis.energy.squares) / kFrameSamples - mean * mean),
+  const float mean_square = static_cast<float>(analysis.energy.squares) / kFrameSamples - mean * mean;
+  Spectrum spectrum{.level_dbm0 = dbm0_of(mean_square),
+                    .mean_square = std::max(mean_square, 0.25F),
                     .band_dbm0 = dbm0_of(2 * analysis.band / (256 * kWindowPower)),
                     .peak_hz = analysis.first.hz,
                     .second_hz = analysis.second.hz};

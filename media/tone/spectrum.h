@@ -11,6 +11,7 @@ namespace carillon::media {
 /// What the newest 32 ms sound like: the front end that tone and speech detection share.
 struct Spectrum {
   float level_dbm0 = -90;  ///< of the frame's own 160 samples, DC removed; -90 at least
+  float mean_square = 0;   ///< what level_dbm0 is the level of; 0.25 at least
   float band_dbm0 = -90;   ///< 200..3,400 Hz of the window
   float peak_hz = 0;       ///< strongest peak in the band, centre of gravity of five bins
   float second_hz = 0;     ///< strongest peak at least four bins away
