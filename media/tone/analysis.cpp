@@ -156,16 +156,20 @@ constexpr float kTurn16Im[4][3] = {{0, 0, 0}, {-kC3, -kC2, -kC1}, {-kC2, -1, -kC
 HWY_INLINE void columns_of_16(Points& x, Points& y) {
   const D d;
   for (std::size_t k1 = 0; k1 < 8; k1 += kLanes) {
+#pragma GCC unroll 4
     for (std::size_t q = 0; q < 4; ++q) {
       const std::size_t at = 8 * q + k1;
       const Four f = dft4(x.at(at), x.at(at + 32), x.at(at + 64), x.at(at + 96));
       x.put(at, f.x[0]);
+#pragma GCC unroll 4
       for (std::size_t r = 1; r < 4; ++r)
         x.put(at + 32 * r, mul(f.x[r], hn::Set(d, kTurn16Re[q][r - 1]), hn::Set(d, kTurn16Im[q][r - 1])));
     }
+#pragma GCC unroll 4
     for (std::size_t r = 0; r < 4; ++r) {
       const std::size_t from = 32 * r + k1, to = 8 * r + k1;
       const Four f = dft4(x.at(from), x.at(from + 8), x.at(from + 16), x.at(from + 24));
+#pragma GCC unroll 4
       for (std::size_t s = 0; s < 4; ++s) y.put(to + 32 * s, f.x[s]);
     }
   }
@@ -223,6 +227,7 @@ HWY_INLINE float band_of(const float* power) {
   const D d;
   V part[8 / kLanes];
   for (std::size_t i = 0; i < 8 / kLanes; ++i) part[i] = hn::Zero(d);
+#pragma GCC unroll 13
   for (std::size_t k = kFirst; k < kFirst + kBand; k += 8)
     for (std::size_t i = 0; i < 8 / kLanes; ++i) part[i] = hn::Add(part[i], hn::LoadU(d, power + k + i * kLanes));
   HWY_ALIGN float p[8];
@@ -237,6 +242,7 @@ HWY_INLINE std::size_t strongest(const float* power, float other) {
   const V away = hn::Set(d, other), gap = hn::Set(d, 4), step = hn::Set(d, static_cast<float>(kLanes));
   const V none = hn::Set(d, kBins);
   V bin = hn::Iota(d, static_cast<float>(kFirst)), best = hn::Zero(d);
+#pragma GCC unroll 13
   for (std::size_t k = kFirst; k < kFirst + kBand; k += kLanes, bin = hn::Add(bin, step)) {
     const auto is_away = hn::Ge(hn::Abs(hn::Sub(bin, away)), gap);
     best = hn::Max(best, hn::IfThenElseZero(is_away, hn::LoadU(d, power + k)));
@@ -245,6 +251,7 @@ HWY_INLINE std::size_t strongest(const float* power, float other) {
   if (hn::GetLane(best) == 0) return 0;
   bin = hn::Iota(d, static_cast<float>(kFirst));
   V lowest = none;
+#pragma GCC unroll 13
   for (std::size_t k = kFirst; k < kFirst + kBand; k += kLanes, bin = hn::Add(bin, step)) {
     const auto is_away = hn::Ge(hn::Abs(hn::Sub(bin, away)), gap);
     const auto is_best = hn::And(hn::Eq(hn::LoadU(d, power + k), best), is_away);
@@ -255,6 +262,7 @@ HWY_INLINE std::size_t strongest(const float* power, float other) {
 
 HWY_INLINE Peak peak_at(const float* power, std::size_t bin) {
   float sum = 0, moment = 0;
+#pragma GCC unroll 5
   for (std::size_t i = bin - 2; i <= bin + 2; ++i) {
     sum += power[i];
     moment += power[i] * static_cast<float>(i);

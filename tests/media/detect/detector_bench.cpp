@@ -5,6 +5,7 @@
 // are.
 
 #include <benchmark/benchmark.h>
+#include <hwy/targets.h>
 
 #include <array>
 #include <numeric>
@@ -123,6 +124,16 @@ void batched(benchmark::State& state) {
   });
 }
 
+// The same by a lesser instruction set, where the processor has it.
+template <std::int64_t kTarget>
+void batched_by(benchmark::State& state) {
+  if ((hwy::SupportedTargets() & kTarget) == 0 && kTarget != HWY_SCALAR)
+    return state.SkipWithError("not on this processor");
+  hwy::GetChosenTarget().Update(kTarget);
+  batched(state);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
 void settings(benchmark::internal::Benchmark* bench) {
   bench->Unit(benchmark::kMicrosecond)->Arg(2000)->Arg(20000)->Repetitions(5)->ReportAggregatesOnly();
 }
@@ -130,6 +141,10 @@ BENCHMARK(decode_and_energy)->Apply(settings);
 BENCHMARK(spectrum_alone)->Apply(settings);
 BENCHMARK(one_by_one)->Apply(settings);
 BENCHMARK(batched)->Apply(settings);
+BENCHMARK(batched_by<HWY_AVX3>)->Name("batched_avx512")->Apply(settings);
+BENCHMARK(batched_by<HWY_AVX2>)->Name("batched_avx2")->Apply(settings);
+BENCHMARK(batched_by<HWY_SSE4>)->Name("batched_sse4")->Apply(settings);
+BENCHMARK(batched_by<HWY_SCALAR>)->Name("batched_plain")->Apply(settings);
 
 }  // namespace
 }  // namespace carillon::media
