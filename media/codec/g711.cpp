@@ -134,9 +134,9 @@ struct DecodeUlaw {
     static constexpr Nibbles kPower = {{1, 2, 4, 8, 16, 32, 64, 128}};
     const Codes d;
     const Words words;
-    const VCodes number = hn::Xor(code, hn::Set(d, g711::kUlawInvert));
-    const VCodes segment = hn::And(hn::ShiftRight<4>(number), hn::Set(d, 7));
-    const VCodes step = hn::Add(hn::ShiftLeft<3>(hn::And(number, hn::Set(d, 15))), hn::Set(d, 132));
+    // all bits inverted: AndNot, for g++ makes of Not an instruction that waits for the turn before
+    const VCodes segment = hn::AndNot(hn::ShiftRight<4>(code), hn::Set(d, 7));
+    const VCodes step = hn::Add(hn::ShiftLeft<3>(hn::AndNot(code, hn::Set(d, 15))), hn::Set(d, 132));
     const VWords power = hn::PromoteTo(words, look_up_codes(kPower, segment));
     return with_sign_of(code, hn::Sub(hn::Mul(hn::PromoteTo(words, step), power), hn::Set(words, 132)));
   }

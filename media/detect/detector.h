@@ -22,7 +22,7 @@ namespace carillon::media {
 /// then is kNotSure. Tones come from ToneDetector. With `early_media` only tones are judged until `answered()`, each
 /// kind told once, never final. While a beep sounds an early kBeep is told; the final one comes when it has ended.
 ///
-/// Cost: 0.3 µs per frame by AVX2, most of it the spectrum (README.md); no allocation. 768 bytes, of which a frame
+/// Cost: about 0.3 µs per frame, most of it the spectrum (README.md); no allocation. 768 bytes, of which a frame
 /// without news touches the first 600; many are best fed by detect/batch.h.
 class Detector {
  public:

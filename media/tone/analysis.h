@@ -35,8 +35,8 @@ struct Analysis {
   Peak second;     ///< around the strongest at least four bins away; 0: there is none
 };
 
-/// Energy of the frame, power of the band and its two strongest peaks. About 0.2 µs by AVX2; no allocation. The same
-/// bits on every processor.
+/// Energy of the frame, power of the band and its two strongest peaks. About 0.2 µs (README.md); no allocation; the
+/// same bits on every processor.
 Analysis analyse(BeforeView before, FrameView frame);
 
 /// |X[k]|², k = 0..127, of the same 256 samples under a Hann window (bin 128 is left out).
