@@ -64,8 +64,6 @@ using VSamples = hn::Vec<Samples>;
 using VWords = hn::Vec<Words>;
 using VCodes = hn::Vec<Codes>;
 
-constexpr std::size_t kStep = HWY_MAX_BYTES / 2;  // room for the samples of the widest register
-
 struct alignas(16) Nibbles {
   std::uint8_t of[16];
 };
