@@ -23,13 +23,20 @@ struct Definition {
   int first = 0, second = 0;
 
   explicit Definition(std::span<const std::int16_t> samples) {
-    for (int k = 0; k < 128; ++k) {
-      std::complex<double> sum = 0;
-      for (int i = 0; i < 256; ++i) {
-        const double window = 0.5 - 0.5 * std::cos(2 * std::numbers::pi * i / 256);
-        sum += window * samples[static_cast<std::size_t>(i)] * std::polar(1.0, -2 * std::numbers::pi * k * i / 256);
+    std::array<std::complex<double>, 256> turn;
+    std::array<double, 256> windowed;
+    for (std::size_t i = 0; i < 256; ++i) {
+      const double angle = 2 * std::numbers::pi * static_cast<double>(i) / 256;
+      turn[i] = {std::cos(angle), -std::sin(angle)};
+      windowed[i] = samples[i] * (0.5 - 0.5 * std::cos(angle));
+    }
+    for (std::size_t k = 0; k < 128; ++k) {
+      double re = 0, im = 0;
+      for (std::size_t i = 0; i < 256; ++i) {
+        re += windowed[i] * turn[k * i % 256].real();
+        im += windowed[i] * turn[k * i % 256].imag();
       }
-      power[static_cast<std::size_t>(k)] = std::norm(sum);
+      power[k] = re * re + im * im;
     }
     for (int k = kBandFirst; k <= kBandLast; ++k) {
       band += of(k);
