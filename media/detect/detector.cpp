@@ -56,7 +56,7 @@ Heard heard_of(ToneKind kind) {
 }  // namespace
 
 Detector::Detector(const DetectConfig& config)
-    : config_(config), phase_(config.early_media ? Phase::kEarlyMedia : Phase::kListening) {}
+    : phase_(config.early_media ? Phase::kEarlyMedia : Phase::kListening), config_(config) {}
 
 void Detector::answered() {
   if (phase_ != Phase::kEarlyMedia) return;
@@ -70,7 +70,7 @@ void Detector::answered() {
 void Detector::feed(FrameView frame) {
   if (phase_ == Phase::kDone) return;
   ++frames_;
-  const Spectrum& spectrum = meter_.feed(frame);
+  const Spectrum spectrum = meter_.feed(frame);
   tones_.feed(spectrum);
   const auto tone = tones_.news();
   if (tone) judge_tone(*tone);
@@ -91,7 +91,16 @@ void Detector::feed_lost() {
   judge_time();
 }
 
-std::optional<Verdict> Detector::news() { return std::exchange(news_, std::nullopt); }
+std::optional<Verdict> Detector::news() {
+  if (!std::exchange(has_news_, false)) return std::nullopt;
+  return news_;
+}
+
+void Detector::prefetch() const {
+  constexpr std::size_t kTouched = sizeof(Detector) - sizeof(Verdict);  // the verdict lies last
+  const char* const at = reinterpret_cast<const char*>(this);
+  for (std::size_t i = 0; i < kTouched; i += 64) __builtin_prefetch(at + i);
+}
 
 void Detector::judge_tone(const ToneHeard& tone) {
   const Heard heard = heard_of(tone.kind);
@@ -181,6 +190,7 @@ void Detector::settle(Heard heard, double confidence, std::string_view why) {
 }
 
 void Detector::tell(Heard heard, double confidence, bool is_final, std::string_view why) {
+  has_news_ = true;
   news_ = Verdict{.heard = heard,
                   .confidence = confidence,
                   .since_answer = (frames_ - answer_) * kFrameTime,

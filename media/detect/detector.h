@@ -22,7 +22,8 @@ namespace carillon::media {
 /// then is kNotSure. Tones come from ToneDetector. With `early_media` only tones are judged until `answered()`, each
 /// kind told once, never final. While a beep sounds an early kBeep is told; the final one comes when it has ended.
 ///
-/// Cost: below 2 µs per frame, most of it the spectrum; no allocation; below 3 KiB.
+/// Cost: about 0.3 µs per frame, most of it the spectrum (README.md); no allocation. 768 bytes, of which a frame
+/// without news touches the first 600; many are best fed by detect/batch.h.
 class Detector {
  public:
   explicit Detector(const DetectConfig& config = {});
@@ -35,6 +36,8 @@ class Detector {
   void feed_lost();
   /// News since last asked; the newest only. Asked after every frame, none is missed.
   std::optional<Verdict> news();
+  /// Asks for the cache lines that the next frame needs.
+  void prefetch() const;
   /// Nothing more will come: stop feeding.
   bool done() const { return phase_ == Phase::kDone; }
 
@@ -49,17 +52,19 @@ class Detector {
   void tell(Heard heard, double confidence, bool is_final, std::string_view why);
   double seconds_since_answer() const { return static_cast<double>(frames_ - answer_) * 0.02; }
 
-  DetectConfig config_;
-  Phase phase_;
-  std::uint32_t frames_ = 0, answer_ = 0, greeting_ = 0;  // frames: all, at answer, at the machine verdict
-  std::uint32_t early_tones_ = 0;                         // bit per Heard told in early media
-  std::optional<Heard> early_;                            // the early verdict that stands
+  // what every frame touches comes first
   SpectrumMeter meter_;
   ToneDetector tones_;
   VoiceMeter voice_;
   BeepDetector beep_;
   std::optional<BeepHeard> beep_news_;  // of this frame
-  std::optional<Verdict> news_;
+  Phase phase_;
+  bool has_news_ = false;
+  std::optional<Heard> early_;                            // the early verdict that stands
+  std::uint32_t frames_ = 0, answer_ = 0, greeting_ = 0;  // frames: all, at answer, at the machine verdict
+  std::uint32_t early_tones_ = 0;                         // bit per Heard told in early media
+  DetectConfig config_;
+  Verdict news_;  // touched when something is told
 };
 
 }  // namespace carillon::media

@@ -58,7 +58,7 @@ bool is_near(float hz, float wanted) { return std::abs(hz - wanted) <= std::max(
 
 // Two frequencies closer than four bins look like one between them.
 bool is_pitch(const ToneTrack& track, const Beat& beat) {
-  if (beat.high_hz - beat.low_hz >= 4 * Spectrum::kBinHz)
+  if (beat.high_hz - beat.low_hz >= 4 * kBinHz)
     return is_near(track.low_hz, beat.low_hz) && is_near(track.high_hz, beat.high_hz);
   if (track.low_hz != 0) return false;
   return track.hz >= beat.low_hz - 8 && track.hz <= beat.high_hz + 8;
@@ -68,8 +68,6 @@ bool is_single(const ToneTrack& track, float hz, float tolerance) {
   return track.low_hz == 0 && std::abs(track.hz - hz) <= tolerance;
 }
 
-float power_of(float dbm0) { return std::exp2(dbm0 * 0.33219F); }
-
 }  // namespace
 
 ToneDetector::Pitch ToneDetector::pitch_of(const Spectrum& spectrum) {
@@ -78,7 +76,7 @@ ToneDetector::Pitch ToneDetector::pitch_of(const Spectrum& spectrum) {
   const float moment = spectrum.peak_hz * spectrum.peak_share + spectrum.second_hz * spectrum.second_share;
   return {.hz = is_dual ? moment / share : spectrum.peak_hz,
           .share = share,
-          .power = power_of(spectrum.level_dbm0),
+          .power = spectrum.mean_square,
           .is_dual = is_dual};
 }
 

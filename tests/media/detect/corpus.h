@@ -126,8 +126,9 @@ inline Sound random_beep(Random& random, const char*& kind) {
 /// What the detector hears of one call, and the truth about it.
 struct Clip {
   Sound sound;
-  std::vector<bool> lost;  // per frame
-  double speech_ends = 0;  // seconds
+  Codec codec = Codec::kPcmu;  // it came through this one
+  std::vector<bool> lost;      // per frame
+  double speech_ends = 0;      // seconds
   double beep_at = -1, beep_ends = -1;
   const char* beep_kind = "";
 };
@@ -147,7 +148,8 @@ inline Clip make_clip(const Voice& voice, Random& random) {
   clip.sound = clip.sound + silence(5);
   const double snr = 12 + 30 * random.unit();
   if (random.below(4) != 0) clip.sound = with_noise(std::move(clip.sound), level - snr, random);
-  clip.sound = through(random.below(2) == 0 ? Codec::kPcmu : Codec::kPcma, std::move(clip.sound));
+  clip.codec = random.below(2) == 0 ? Codec::kPcmu : Codec::kPcma;
+  clip.sound = through(clip.codec, std::move(clip.sound));
   const double loss = random.below(3) == 0 ? 0.02 : 0;
   clip.lost.resize(clip.sound.size() / kFrameSamples);
   for (std::size_t i = 0; i < clip.lost.size(); ++i) clip.lost[i] = random.unit() < loss;

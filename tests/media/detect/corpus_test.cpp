@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "media/detect/detector.h"
+#include "media/detect/batch.h"
 #include "tests/media/detect/corpus.h"
 
 namespace carillon::media {
@@ -147,6 +147,50 @@ TEST(DetectorCorpus, VoicesAndWordsItHasNotSeen) {
   EXPECT_LE(held.latency(0.95), 0.8);
   EXPECT_GE(held.beeps_early, held.beeps * 93 / 100);
   EXPECT_LE(held.beeps_in_speech, held.beeps / 50);
+}
+
+// Every clip at once, from the codes that it came in, against each alone: verdict by verdict and figure by figure.
+TEST(DetectorCorpus, VerdictsOfAllInOneBatchAreThoseOfEachAlone) {
+  Random random(3);
+  std::vector<test::Clip> clips;
+  for (const auto& voice : voices()) clips.push_back(test::make_clip(voice, random));
+  std::vector<std::vector<std::byte>> codes;
+  std::vector<Detector> alone(clips.size(), Detector({.wait_for_beep = true})), batched = alone;
+  std::size_t frames = 0;
+  for (const auto& clip : clips) {
+    codes.emplace_back(clip.sound.size());
+    encode(clip.codec, clip.sound, codes.back());
+    frames = std::max(frames, clip.lost.size());
+  }
+  int told = 0;
+  std::vector<DetectInput> inputs;
+  for (std::size_t i = 0; i < frames; ++i) {
+    inputs.clear();
+    for (std::size_t c = 0; c < clips.size(); ++c) {
+      if (i >= clips[c].lost.size()) continue;
+      const std::size_t at = i * kFrameSamples;
+      inputs.push_back({.detector = &batched[c],
+                        .codec = clips[c].codec,
+                        .frame = ByteView(codes[c]).subspan(at, kFrameSamples),
+                        .is_lost = clips[c].lost[i]});
+      if (clips[c].lost[i])
+        alone[c].feed_lost();
+      else
+        alone[c].feed(FrameView(clips[c].sound.data() + at, kFrameSamples));
+    }
+    feed(inputs);
+    for (std::size_t c = 0; c < clips.size(); ++c) {
+      const auto left = alone[c].news(), right = batched[c].news();
+      ASSERT_EQ(left.has_value(), right.has_value()) << "clip " << c << ", frame " << i;
+      if (!left) continue;
+      ++told;
+      ASSERT_EQ(left->heard, right->heard);
+      ASSERT_EQ(left->confidence, right->confidence);
+      ASSERT_EQ(left->is_final, right->is_final);
+      ASSERT_EQ(left->why.view(), right->why.view());
+    }
+  }
+  EXPECT_GT(told, static_cast<int>(clips.size()));
 }
 
 }  // namespace

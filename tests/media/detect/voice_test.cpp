@@ -26,8 +26,9 @@ VoiceMeter heard(const Sound& sound) {
   ToneDetector tones;
   VoiceMeter voice;
   test::each_frame(sound, [&](FrameView frame) {
-    tones.feed(spectrum.feed(frame));
-    voice.feed(spectrum.last(), tones.track());
+    const Spectrum now = spectrum.feed(frame);
+    tones.feed(now);
+    voice.feed(now, tones.track());
   });
   return voice;
 }
