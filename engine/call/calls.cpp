@@ -47,6 +47,8 @@ Calls::Calls(const CallsConfig& config, const CallsPorts& ports, TimePoint now, 
       wall_at_(now),
       wall_(wall) {
   slot_.reserve(config.legs_max);
+  detecting_.reserve(config.legs_max);
+  detect_inputs_.reserve(config.legs_max);
   ended_.reserve(config.legs_max);
   const std::size_t packets = 3 * config.legs_max + 64;  // two of audio and RTCP of every leg in one slot
   media_out_.reserve(packets);

@@ -18,6 +18,7 @@
 #include "engine/base/pool.h"
 #include "engine/base/random.h"
 #include "engine/base/timers.h"
+#include "engine/call/admission.h"
 #include "engine/call/event_queue.h"
 #include "engine/call/leg.h"
 #include "engine/call/leg_index.h"
@@ -26,6 +27,7 @@
 #include "engine/call/trace_log.h"
 #include "engine/call/trunk_limits.h"
 #include "engine/sip/user_agent.h"
+#include "media/detect/batch.h"
 
 namespace carillon::call {
 
@@ -52,6 +54,7 @@ struct CallsPorts {
   CrossingPort& crossings;
   TraceLog& trace;
   Random& random;
+  AdmissionGate& gate;  ///< told of the load by the owner, asked here
 };
 
 /// Plain integers; the shard puts them into ShardStats.
@@ -82,7 +85,10 @@ class Calls {
   /// What a leg of another shard says to one of ours. Anything may come late: it then finds nothing.
   void on_crossing(const Crossing& crossing, TimePoint now);
   /// Begins a step: media time passes while nobody is there, so that a leg that joins now starts now.
-  void begin_step(TimePoint now) { wheel_.skip_idle(now); }
+  void begin_step(TimePoint now) {
+    beat_late_ = Duration{0};
+    wheel_.skip_idle(now);
+  }
   /// Timers that are due, at most `most`.
   void fire(TimePoint now, int most);
   /// The beats that are due: frames in, frames out. `flush` is called when media_out() should be sent.
@@ -120,7 +126,9 @@ class Calls {
   std::uint64_t events_dropped() const { return events_.dropped(); }
   std::size_t events_waiting() const { return events_.size(); }
   std::size_t events_room() const { return events_.capacity(); }
-  /// How late the latest beat ran since last asked.
+  /// How late the latest beat of this step ran.
+  Duration beat_late() const { return beat_late_; }
+  /// … and the latest since last asked.
   Duration take_beat_latest() { return std::exchange(beat_latest_, Duration{0}); }
   WallTime wall(TimePoint now) const {
     return wall_ + std::chrono::duration_cast<std::chrono::milliseconds>(now - wall_at_);
@@ -139,6 +147,10 @@ class Calls {
   struct OutPacket {
     std::array<std::byte, rtp::kRtcpMax> head;
     std::array<std::byte, kFrameSamples> body;
+  };
+  struct Detecting {
+    Handle leg;
+    bool was_lost = false;
   };
   enum class Try : std::uint8_t { kSent, kNextGateway, kNextTrunk };
   /// Of a leg in its slot: itself up to its bridge's state, and of its stream what packets and beats touch.
@@ -212,8 +224,10 @@ class Calls {
   void run_slot(std::span<const Handle> legs, TimePoint due, TimePoint now);
   void prefetch_speech(Handle leg);
   void hear(Leg& leg, TimePoint now);
+  void detect_all(TimePoint now);
+  void hear_digits(Leg& leg, bool was_lost, TimePoint now);
+  void take_verdicts(Leg& leg, TimePoint now);
   void speak(Leg& leg, TimePoint now);
-  void listen(Leg& leg, std::span<const std::int16_t, kFrameSamples> samples, bool was_lost, TimePoint now);
   ByteView source(Leg& leg, ByteSpan scratch, TimePoint now);
   bool send_audio(Leg& leg, ByteView frame, bool is_scratch, TimePoint now);
   void send_rtcp(Leg& leg, bool bye, TimePoint now);
@@ -277,15 +291,17 @@ class Calls {
   EventQueue events_;
   CallsCounters counters_;
   std::vector<MediaOut> media_out_;
-  std::vector<OutPacket> packets_;  // one behind each MediaOut
-  std::vector<Handle> slot_;        // the legs of the beat that runs
+  std::vector<OutPacket> packets_;    // one behind each MediaOut
+  std::vector<Handle> slot_;          // the legs of the beat that runs
+  std::vector<Detecting> detecting_;  // those of them that are under detection
+  std::vector<media::DetectInput> detect_inputs_;
   std::vector<Command*> returned_;  // likewise
   std::vector<Handle> ended_;       // removed by flush_events(), so that no reference dies within a step
   std::array<media::Prompt, 3> tones_;
   std::array<const media::Prompt*, 3> tone_list_;
   std::uint64_t incoming_counter_, bridge_counter_ = 0;
   std::uint32_t bridges_ = 0, recordings_ = 0;
-  Duration beat_latest_{0};
+  Duration beat_late_{0}, beat_latest_{0};
   bool is_draining_ = false;
   bool has_brain_ = true;  // until the link says otherwise
   TimePoint wall_at_;

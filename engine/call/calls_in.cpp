@@ -24,6 +24,10 @@ void Calls::on_incoming(const sip::Event& event, TimePoint now) {
     ++counters_.refused_full;
     return refuse(event, 503, is_full ? "Full" : "All channels are in use", config_.retry_after, now);
   }
+  if (!ports_.gate.takes_call(now)) {
+    if (trunk) trunk->limits->release();
+    return refuse(event, 503, "Overloaded", ports_.gate.retry_after(now, ports_.random), now);
+  }
   Leg& leg = *make_leg(incoming_leg(config_.shard, ++incoming_counter_), now);
   leg.dialog = event.call;
   ports_.agent.set_user(event.call, leg.self.bits());

@@ -44,12 +44,15 @@ void Calls::on_media(Handle handle, bool is_rtcp, ByteView data, const Endpoint&
 
 void Calls::run_slot(std::span<const Handle> legs, TimePoint due, TimePoint now) {
   slot_.assign(legs.begin(), legs.end());  // legs may come and go while they are served
+  detecting_.clear();
+  beat_late_ = std::max(beat_late_, now - due);
   beat_latest_ = std::max(beat_latest_, now - due);
   if (now - due > kLate) counters_.late_frames += legs.size();
   for (std::size_t i = 0; i < slot_.size(); ++i) {
     if (i + kAhead < slot_.size()) prefetch(slot_[i + kAhead]);
     if (Leg* leg = legs_.find(slot_[i]); leg && leg->hears) hear(*leg, now);
   }
+  detect_all(now);
   for (std::size_t i = 0; i < slot_.size(); ++i) {
     if (i + kAhead < slot_.size()) prefetch_speech(slot_[i + kAhead]);
     if (Leg* leg = legs_.find(slot_[i]); leg && leg->hears) speak(*leg, now);
@@ -84,29 +87,44 @@ void Calls::hear(Leg& leg, TimePoint now) {
   }
   if (leg.is_ended) return;
   if (leg.across.is_joined()) send_frame_across(leg, now);
-  if (!leg.is_detecting && !leg.hears_digits) return;
-  std::array<std::int16_t, kFrameSamples> samples{};
-  if (leg.has_heard && !was_lost) media::decode(leg.heard_codec, leg.heard, samples);
-  listen(leg, samples, was_lost, now);
+  if (leg.hears_digits) hear_digits(leg, was_lost, now);
+  if (leg.is_detecting && !leg.is_ended) detecting_.push_back({leg.self, was_lost});
 }
 
-void Calls::listen(Leg& leg, std::span<const std::int16_t, kFrameSamples> samples, bool was_lost, TimePoint now) {
-  if (leg.hears_digits) {
-    if (was_lost)
-      leg.digits->feed_lost();
-    else
-      leg.digits->feed(samples);
-    while (!leg.is_ended && leg.digits) {
-      const char digit = leg.digits->news();
-      if (digit == 0) break;
-      on_digit(leg, digit, Duration{0}, "inband", now);
-    }
+void Calls::hear_digits(Leg& leg, bool was_lost, TimePoint now) {
+  std::array<std::int16_t, kFrameSamples> samples{};
+  if (was_lost) {
+    leg.digits->feed_lost();
+  } else {
+    if (leg.has_heard) media::decode(leg.heard_codec, leg.heard, samples);
+    leg.digits->feed(samples);
   }
-  if (!leg.is_detecting || leg.is_ended) return;
-  if (was_lost)
-    leg.detector->feed_lost();
-  else
-    leg.detector->feed(samples);
+  while (!leg.is_ended && leg.digits) {
+    const char digit = leg.digits->news();
+    if (digit == 0) break;
+    on_digit(leg, digit, Duration{0}, "inband", now);
+  }
+}
+
+/// All detectors of the beat in one batch. What was heard meanwhile may have ended some of the legs.
+void Calls::detect_all(TimePoint now) {
+  if (detecting_.empty()) return;
+  detect_inputs_.clear();
+  for (const auto& [handle, was_lost] : detecting_) {
+    Leg* leg = legs_.find(handle);
+    if (!leg || leg->is_ended || !leg->is_detecting) continue;
+    const bool is_pause = !leg->has_heard;
+    detect_inputs_.push_back({.detector = &*leg->detector,
+                              .codec = is_pause ? media::Codec::kPcmu : leg->heard_codec,
+                              .frame = is_pause ? ByteView(kSilence[0]) : ByteView(leg->heard),
+                              .is_lost = was_lost});
+  }
+  media::feed(detect_inputs_);
+  for (const auto& [handle, was_lost] : detecting_)
+    if (Leg* leg = legs_.find(handle); leg && !leg->is_ended && leg->is_detecting) take_verdicts(*leg, now);
+}
+
+void Calls::take_verdicts(Leg& leg, TimePoint now) {
   while (!leg.is_ended && leg.detector) {
     const auto verdict = leg.detector->news();
     if (!verdict) break;

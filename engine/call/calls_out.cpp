@@ -22,6 +22,8 @@ const char* Calls::originate(Command& command, TimePoint now) {
   const bool is_near = wanted.bridge_to && home_of(wanted.bridge_to, wanted.bridge_shard) == config_.shard;
   if (is_near && !find(wanted.bridge_to)) return "bridge_to: no such leg";
   if (events_.is_crowded()) return "engine full: link is behind";
+  // a leg for a call that stands already is part of that call
+  if (!wanted.bridge_to && !ports_.gate.takes_call(now)) return "engine overloaded";
   Leg* leg = make_leg(wanted.leg, now);
   if (!leg) {
     ++counters_.refused_full;

@@ -23,6 +23,7 @@ Shard::Shard(const ShardConfig& config, const ShardParts& parts, std::uint64_t s
       parts_(parts),
       random_(seed),
       trace_(config.trace_messages, config.legs_max * 2 + 1024),
+      gate_(config.admission, now),
       crossings_(parts.mesh, config.index, config.legs_max + 64),
       passed_(std::make_unique<Passed>()),
       report_at_(now) {
@@ -60,8 +61,8 @@ std::string Shard::open() {
 
   const call::CallsConfig calls{
       .shard = config_.index, .shards = config_.count, .sip_port = sip.advertised.port, .legs_max = config_.legs_max};
-  const call::CallsPorts ports{*agent_, *pairs_, parts_.recordings, parts_.trunks, parts_.rings, crossings_,
-                               trace_,  random_};
+  const call::CallsPorts ports{*agent_,    *pairs_, parts_.recordings, parts_.trunks, parts_.rings,
+                               crossings_, trace_,  random_,           gate_};
   calls_ = std::make_unique<call::Calls>(calls, ports, start_, start_wall_);
   return {};
 }
@@ -297,10 +298,8 @@ void Shard::report_load(call::ShardStats& stats, TimePoint now) {
   stats.step_longest_us = us(load_.step_longest);
   stats.beat_latest_us = us(calls_->take_beat_latest());
   const Duration elapsed = now - std::max(load_.reported_at, start_);
-  if (elapsed > 0ns)
-    stats.headroom_rate = static_cast<float>(std::clamp(
-        1 - static_cast<double>((load_.busy - load_.busy_reported).count()) / static_cast<double>(elapsed.count()), 0.0,
-        1.0));
+  stats.headroom_rate = static_cast<float>(call::headroom_rate(load_.busy - load_.busy_reported, elapsed));
+  stats.refuses = gate_.refuses();
   load_.busy_reported = load_.busy;
   load_.step_longest = 0ns;
   load_.reported_at = now;
@@ -350,6 +349,7 @@ void Shard::report(TimePoint now) {
   drop("send_refused", port.send_refused);
   drop("calls_full", calls.refused_full + calls.media_full);
   drop("calls_no_brain", calls.refused_no_brain);
+  drop("calls_overload", gate_.refused());
   drop("events", calls_->events_dropped() + calls.recordings_refused);
   event.body.stats = stats;
   calls_->push_event(event);

@@ -31,6 +31,7 @@ struct ShardConfig {
   std::array<std::uint8_t, 32> nonce_key{};  ///< the same for all shards
   std::size_t trace_messages = 16'384;
   sip::Timing sip_timing;
+  call::AdmissionConfig admission;
 };
 
 struct ShardParts {
@@ -63,13 +64,18 @@ class Shard {
   /// After stop(): all calls are ended and their BYEs answered.
   bool is_silent() const;
 
-  /// How long the last step took: the shard reads no clock. Steps that found nothing are not work: a shard that polls
-  /// makes millions of them.
-  void note_step(Duration time, bool worked) {
+  /// How long the last step took: the shard reads no clock. Once after each step: new calls are taken by it. Steps that
+  /// found nothing are not work: a shard that polls makes millions of them.
+  void note_step(Duration time, bool worked, TimePoint now) {
     ++load_.steps;
-    if (!worked) return void(++load_.steps_idle);
+    if (!worked) {
+      ++load_.steps_idle;
+      time = Duration{0};
+    }
     load_.busy += time;
     load_.step_longest = std::max(load_.step_longest, time);
+    gate_.note({.busy = time, .beat_late = calls_->beat_late(), .legs = static_cast<std::uint32_t>(calls_->legs())},
+               now);
   }
 
   Endpoint sip_address() const;
@@ -121,6 +127,7 @@ class Shard {
   std::unique_ptr<PairPool> pairs_;
   std::unique_ptr<sip::UserAgent> agent_;
   call::TraceLog trace_;
+  call::AdmissionGate gate_;
   Crossings crossings_;
   std::unique_ptr<call::Calls> calls_;
   std::vector<io::Outgoing> batch_;

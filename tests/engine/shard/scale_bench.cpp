@@ -226,8 +226,8 @@ class World {
       }
       far_.now = now_;
       const TimePoint before = MonoClock::now();
-      shard_->step(now_, wall());
-      while (shard_->deadline() <= now_) shard_->step(now_, wall());
+      do shard_->note_step(Duration{0}, shard_->step(now_, wall()), now_);
+      while (shard_->deadline() <= now_);
       spent_ += MonoClock::now() - before;
       call::Event event;
       while (rings_.events.pop(event)) {

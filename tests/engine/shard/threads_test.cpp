@@ -109,7 +109,7 @@ class Threads {
   void run(Core& core) {
     while (!is_over_) {
       const TimePoint now = MonoClock::now();
-      core.shard->step(now, wall_now());
+      core.shard->note_step(Duration{0}, core.shard->step(now, wall_now()), now);
       core.port->wait(std::min(core.shard->deadline(), now + 1s));
     }
   }

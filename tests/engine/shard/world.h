@@ -121,7 +121,8 @@ class Side {
   void step(TimePoint now, WallTime wall) {
     for (std::uint32_t i = 0; i < cores.size(); ++i) {
       if (i == stalled) continue;
-      cores[i].shard->step(now, wall);
+      const bool has_worked = cores[i].shard->step(now, wall);
+      cores[i].shard->note_step(Duration{0}, has_worked, now);
       call::Event event;
       while (cores[i].rings->events.pop(event)) hear(event, i);
       Command* back = nullptr;
