@@ -150,7 +150,7 @@ void Stack::tick() {
       continue;
     }
     ++net_counters_.neighbours_failed;
-    while (!pending_.pop(due.index).empty()) ++net_counters_.pending_dropped;
+    while (!pending_.pop(due.index).bytes.empty()) ++net_counters_.pending_dropped;
   }
   net_counters_.fragments_expired += reassembly_.expire(now_);
   if (parts_.kernel && now_ >= kernel_at_) poll_kernel();

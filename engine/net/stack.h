@@ -176,6 +176,10 @@ class Stack final : public io::Port {
   std::optional<Address> source_for(const Socket& socket, const Address& target) const;
   std::optional<Address> next_hop(const Address& target) const;
   std::size_t write(const Flow& flow, const io::Outgoing& out, std::byte* at);
+  std::uint8_t sum_flags(const Flow& flow) const {
+    if (!device_sums_) return 0;
+    return io::Frame::kWantsChecksums | (flow.is_v6() ? io::Frame::kIsV6 : 0);
+  }
   void hold(const Flow& flow, const io::Outgoing& out);
   std::size_t put_ethernet(std::byte* at, const MacAddress& to, std::uint16_t type) const;
   void put_ip(std::byte* at, const Address& source, const Address& target, std::uint8_t protocol, std::uint8_t hops,
