@@ -35,7 +35,7 @@ Stack::Fate Stack::take_arp(const Arrived& arrived) {
     send_arp(kReply, mac, target, mac, sender);
     return Fate::kRelease;
   }
-  return parts_.kernel ? give_kernel(arrived) : Fate::kRelease;
+  return has_kernel() ? give_kernel(arrived) : Fate::kRelease;
 }
 
 void Stack::send_arp(std::uint16_t operation, const MacAddress& to, const Address& sender, const MacAddress& target_mac,

@@ -208,7 +208,7 @@ Neighbours::Verdict Stack::build(Flow& flow, const Socket& socket, const Endpoin
   flow.ip_offset = ethernet_size_;
   flow.header_size = static_cast<std::uint8_t>(ethernet_size_ + ip_header + kUdpHeader);
   const std::uint16_t path = paths_.find(target, now_);
-  flow.payload_max = static_cast<std::uint16_t>((path != 0 ? path : parts_.frames.mtu()) - ip_header - kUdpHeader);
+  flow.payload_max = static_cast<std::uint16_t>((path != 0 ? path : mtu_) - ip_header - kUdpHeader);
   return used.verdict;
 }
 
@@ -261,7 +261,7 @@ io::Frame* Stack::new_frame() {
 }
 
 void Stack::push(const io::Frame& frame) {
-  if (out_.size() == config_.batch) flush();
+  if (out_.size() >= config_.batch) flush();
   out_.push_back(frame);
   if (frame.size >= 60) return;
   std::memset(frame.data + frame.size, 0, 60 - frame.size);  // the shortest Ethernet frame

@@ -235,8 +235,10 @@ TEST_F(ShardsTest, AFullRingDropsAndCounts) {
 TEST_F(ShardsTest, OnlyTheFirstAnnounces) {
   for (Stack* one : {stack_.get(), other_.get()}) {
     port_.link = other_port_.link = false;
+    now_ += 1s;
     one->receive(1);
     port_.link = other_port_.link = true;
+    now_ += 1s;
     one->receive(1);
   }
   EXPECT_FALSE(port_.take_sent().empty());
@@ -312,6 +314,34 @@ TEST_F(KernelTest, WhatItSaysLeavesAsItIs) {
   now_ += 1ms;
   receive();
   EXPECT_EQ(tap_.polls, polls + 1);
+}
+
+TEST_F(KernelTest, OneShardsTapServesAll) {
+  config_.shards = 2;
+  config_.kernel_shard = 0;
+  config_.port_block_first = 20000;
+  config_.port_block_bits = 8;
+  ExchangeRings rings(2);
+  stack_ = std::make_unique<Stack>(config_, StackParts{port_, clock(), &rings.end(0), &tap_});
+  StackConfig second = config_;
+  second.shard = 1;
+  MemoryPort other_port(pool_, mac_address(1));
+  Stack other(second, {other_port, clock(), &rings.end(1), nullptr});
+  const std::vector<Bytes> frames = {ethernet(kUs, kPeer, 0x0800, ipv4(kPeer4, kOur4, 6, repeat(20))),
+                                     udp_frame(kPeer4, kOur4, 53, 40000, text("its DNS answer")),
+                                     udp_frame(kPeer4, kOur4, 53, 20300, text("a closed port of ours")),
+                                     ethernet(kUs, kPeer, 0x0806, arp(2, kPeer, kPeer4, kUs, kOur4))};
+  for (const Bytes& frame : frames) other_port.arrive(frame);
+  EXPECT_THAT(other.receive(256), IsEmpty());
+  EXPECT_THAT(receive(), IsEmpty());
+  EXPECT_EQ(tap_.got, frames);
+  tap_.got.clear();
+  for (const Bytes& frame : frames) port_.arrive(frame);
+  receive();
+  other.receive(256);  // whose block it is gives it back, for the kernel
+  receive();
+  EXPECT_THAT(tap_.got, testing::UnorderedElementsAreArray(frames));
+  EXPECT_EQ(other.net_counters().errors_sent + counters().errors_sent, 0u);
 }
 
 // ---- no allocation

@@ -308,6 +308,7 @@ TEST(StackConfig, NamesItsFirstFault) {
   EXPECT_EQ(fault([](auto& c) { c.gateway_v6 = endpoint(kFar6, 0); }), "gateway_v6: on none of our networks");
   EXPECT_EQ(fault([](auto& c) { c.vlan = 4095; }), "vlan: 1 to 4094");
   EXPECT_EQ(fault([](auto& c) { c.shard = 1; }), "shard: less than shards");
+  EXPECT_EQ(fault([](auto& c) { c.kernel_shard = 1; }), "kernel_shard: less than shards");
   EXPECT_EQ(fault([](auto& c) {
               c.shards = 4;
               c.port_block_first = 20000;
