@@ -42,6 +42,7 @@ std::string StackConfig::fault() const {
   if (batch == 0 || batch > 4096) return "batch: 1 to 4096";
   if (shards == 0 || shards > 64) return "shards: 1 to 64";
   if (shard >= shards) return "shard: less than shards";
+  if (kernel_shard && *kernel_shard >= shards) return "kernel_shard: less than shards";
   if (port_block_bits > 15) return "port_block_bits: at most 15";
   if (port_block_bits != 0 && port_block_first + (std::uint64_t{shards} << port_block_bits) > 65536)
     return "port_block_first: the last block ends beyond 65535";

@@ -34,13 +34,14 @@ struct StackConfig {
   std::uint8_t media_tos = 0xB8;       ///< DSCP EF (RFC 4594 §4.1), sockets that are not shared
   std::uint8_t signalling_tos = 0xA0;  ///< DSCP CS5 (RFC 4594 §4.2), shared sockets
 
-  std::uint32_t shard = 0, shards = 1;    ///< shards > 1: an Exchange is needed
-  std::uint16_t port_block_first = 0;     ///< RTP ports: 2^bits for shard 0, then as many for shard 1, …
-  std::uint8_t port_block_bits = 0;       ///< 0: no blocks, whoever gets a packet takes it
-  std::uint32_t echo_per_second = 1000;   ///< pings answered
-  std::uint32_t errors_per_second = 100;  ///< port unreachables sent (RFC 1812 §4.3.2.8, RFC 4443 §2.4 f)
-  Duration kernel_poll = 1ms;             ///< the tap is asked this often: it may cost a system call
-  std::uint64_t hash_seed = 0;            ///< drawn at start, so that nobody can choose addresses that meet in one slot
+  std::uint32_t shard = 0, shards = 1;        ///< shards > 1: an Exchange is needed
+  std::uint16_t port_block_first = 0;         ///< RTP ports: 2^bits for shard 0, then as many for shard 1, …
+  std::uint8_t port_block_bits = 0;           ///< 0: no blocks, whoever gets a packet takes it
+  std::optional<std::uint32_t> kernel_shard;  ///< whose Stack has the KernelPath, if not each has one
+  std::uint32_t echo_per_second = 1000;       ///< pings answered
+  std::uint32_t errors_per_second = 100;      ///< port unreachables sent (RFC 1812 §4.3.2.8, RFC 4443 §2.4 f)
+  Duration kernel_poll = 1ms;                 ///< the tap is asked this often: it may cost a system call
+  std::uint64_t hash_seed = 0;  ///< drawn at start, so that nobody can choose addresses that meet in one slot
 
   /// The shard whose block holds this port; nothing: any shard's.
   std::optional<std::uint32_t> owner(std::uint16_t port) const {

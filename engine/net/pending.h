@@ -16,13 +16,18 @@ class Pending {
   static constexpr std::size_t kPerNeighbour = 4;
   static constexpr std::size_t kBytes = 1536;
 
+  struct Packet {
+    ByteView bytes;
+    std::uint8_t flags = 0;  ///< as io::Frame's
+  };
+
   Pending(std::uint32_t neighbours, std::uint32_t slots) : queues_(neighbours + 1), slots_(slots) {
     free_.reserve(slots);
     for (std::uint32_t i = slots; i > 0; --i) free_.push_back(static_cast<std::uint16_t>(i - 1));
   }
 
   /// Room for one more of `size` bytes, or nothing. `dropped` counts what had to go.
-  ByteSpan put(std::uint16_t neighbour, std::size_t size, std::uint64_t& dropped) {
+  ByteSpan put(std::uint16_t neighbour, std::size_t size, std::uint8_t flags, std::uint64_t& dropped) {
     Queue& queue = queues_[neighbour];
     if (queue.count == kPerNeighbour) {
       (void)pop(neighbour);
@@ -35,18 +40,19 @@ class Pending {
     const std::uint16_t slot = free_.back();
     free_.pop_back();
     slots_[slot].size = static_cast<std::uint16_t>(size);
+    slots_[slot].flags = flags;
     queue.slots[queue.count++] = slot;
     return std::span(slots_[slot].bytes).first(size);
   }
   /// The oldest; valid until the next put(). Nothing when there is none.
-  ByteView pop(std::uint16_t neighbour) {
+  Packet pop(std::uint16_t neighbour) {
     Queue& queue = queues_[neighbour];
     if (queue.count == 0) return {};
     const std::uint16_t slot = queue.slots[0];
     --queue.count;
     for (std::size_t i = 0; i < queue.count; ++i) queue.slots[i] = queue.slots[i + 1];
     free_.push_back(slot);
-    return std::span(slots_[slot].bytes).first(slots_[slot].size);
+    return {std::span(slots_[slot].bytes).first(slots_[slot].size), slots_[slot].flags};
   }
   std::size_t free() const { return free_.size(); }
 
@@ -57,6 +63,7 @@ class Pending {
   };
   struct Slot {
     std::uint16_t size = 0;
+    std::uint8_t flags = 0;
     std::array<std::byte, kBytes> bytes;
   };
   std::vector<Queue> queues_;

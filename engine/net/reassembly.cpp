@@ -5,7 +5,8 @@
 
 namespace carillon::net {
 
-Reassembly::Reassembly() : slots_(kDatagrams), memory_(kDatagrams * kBytes) {}
+Reassembly::Reassembly()
+    : slots_(kDatagrams), memory_(std::make_unique_for_overwrite<std::byte[]>(kDatagrams * kBytes)) {}
 
 Reassembly::Slot* Reassembly::find(const Packet& fragment) {
   for (Slot& slot : slots_)

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "engine/base/time.h"
@@ -53,12 +54,12 @@ class Reassembly {
   Slot* find(const Packet& fragment);
   Slot* add(const Packet& fragment, TimePoint now, bool& evicted);
   std::byte* bytes(const Slot& slot) {
-    return memory_.data() + static_cast<std::size_t>(&slot - slots_.data()) * kBytes;
+    return memory_.get() + static_cast<std::size_t>(&slot - slots_.data()) * kBytes;
   }
   Verdict put(Slot& slot, const Packet& fragment);
 
   std::vector<Slot> slots_;
-  std::vector<std::byte> memory_;
+  std::unique_ptr<std::byte[]> memory_;  // touched when first used
   TimePoint next_ = TimePoint::max();
 };
 

@@ -12,6 +12,7 @@ Stack::Stack(const StackConfig& config, const StackParts& parts)
       mac_(parts.frames.mac()),
       device_sums_(parts.frames.offers_checksums()),
       ethernet_size_(static_cast<std::uint8_t>(kEthernet + (config.vlan ? kVlanBytes : 0))),
+      mtu_(std::clamp<std::uint16_t>(parts.frames.mtu(), kIpv4MtuMin, 1500)),  // frames promise room for no more
       sockets_(config.sockets_max),
       flows_(config.sockets_max),
       neighbours_(config.neighbours_max, config.hash_seed),
@@ -137,11 +138,7 @@ TimePoint Stack::next_deadline() const {
 
 /// What is due at now_.
 void Stack::tick() {
-  if (const bool has_link = parts_.frames.has_link(); has_link != has_link_) {
-    has_link_ = has_link;
-    announcements_left_ = has_link ? kAnnouncements : 0;  // whoever was told before may have lost us
-    announce_at_ = now_;
-  }
+  if (now_ >= link_at_) look_at_link();
   if (announcements_left_ > 0 && now_ >= announce_at_) announce();
   Neighbours::Due due;
   while (neighbours_.fire(now_, due)) {
@@ -150,10 +147,19 @@ void Stack::tick() {
       continue;
     }
     ++net_counters_.neighbours_failed;
-    while (!pending_.pop(due.index).empty()) ++net_counters_.pending_dropped;
+    while (!pending_.pop(due.index).bytes.empty()) ++net_counters_.pending_dropped;
   }
   net_counters_.fragments_expired += reassembly_.expire(now_);
   if (parts_.kernel && now_ >= kernel_at_) poll_kernel();
+}
+
+void Stack::look_at_link() {
+  link_at_ = now_ + kLinkPoll;
+  const bool has_link = parts_.frames.has_link();
+  if (has_link == has_link_) return;
+  has_link_ = has_link;
+  announcements_left_ = has_link ? kAnnouncements : 0;  // whoever was told before may have lost us
+  announce_at_ = now_;
 }
 
 void Stack::poll_kernel() {

@@ -28,7 +28,8 @@ struct StackParts {
   io::FramePort& frames;
   Clock clock;
   Exchange* exchange = nullptr;  ///< with StackConfig::shards > 1
-  KernelPath* kernel = nullptr;  ///< none: what we do not speak is dropped, closed ports are answered by ICMP
+  KernelPath* kernel = nullptr;  ///< none, here and at kernel_shard: what we do not speak is dropped, closed ports are
+                                 ///< answered by ICMP
 };
 
 /// Ethernet, ARP, NDP, IPv4, IPv6, UDP, ICMP.
@@ -74,6 +75,7 @@ class Stack final : public io::Port {
   static constexpr std::uint16_t kEphemeralFirst = 49'152;
   static constexpr int kAnnouncements = 2;                 // RFC 5227 §2.3, two seconds apart
   static constexpr std::uint32_t kPathNewsPerSecond = 10;  // each makes headers be built anew
+  static constexpr Duration kLinkPoll = 100ms;             // the device may have to ask
   static constexpr Duration kAnnounceGap = 2s, kDefendGap = 10s;
 
   struct Local {
@@ -106,6 +108,7 @@ class Stack final : public io::Port {
   void bind(const Endpoint& local, std::uint32_t value);
   std::uint16_t choose_port(const Endpoint& local);
   void tick();
+  void look_at_link();
   void poll_kernel();
 
   // in (stack_in.cpp)
@@ -123,6 +126,7 @@ class Stack final : public io::Port {
   void hand_up(std::uint32_t socket, const std::byte* source, bool is_v6, const std::byte* udp, std::size_t length);
   Fate nobody_listens(const Arrived& arrived, const Packet& packet);
   Fate pass_on(const Arrived& arrived, std::uint32_t shard);
+  bool has_kernel() const { return parts_.kernel || config_.kernel_shard.value_or(config_.shard) != config_.shard; }
   Fate give_kernel(const Arrived& arrived);
   Fate dropped(PacketError error);
 
@@ -176,6 +180,10 @@ class Stack final : public io::Port {
   std::optional<Address> source_for(const Socket& socket, const Address& target) const;
   std::optional<Address> next_hop(const Address& target) const;
   std::size_t write(const Flow& flow, const io::Outgoing& out, std::byte* at);
+  std::uint8_t sum_flags(const Flow& flow) const {
+    if (!device_sums_) return 0;
+    return io::Frame::kWantsChecksums | (flow.is_v6() ? io::Frame::kIsV6 : 0);
+  }
   void hold(const Flow& flow, const io::Outgoing& out);
   std::size_t put_ethernet(std::byte* at, const MacAddress& to, std::uint16_t type) const;
   void put_ip(std::byte* at, const Address& source, const Address& target, std::uint8_t protocol, std::uint8_t hops,
@@ -190,6 +198,7 @@ class Stack final : public io::Port {
   const MacAddress mac_;
   const bool device_sums_;
   const std::uint8_t ethernet_size_;
+  const std::uint16_t mtu_;
 
   std::vector<Local> locals_;
   std::vector<std::uint32_t> v4_keys_;  // of locals_, in wire order; 0 where it is IPv6
@@ -212,7 +221,7 @@ class Stack final : public io::Port {
   std::vector<std::byte> scratch_;  // a whole datagram, before it is cut
   std::uint32_t ip6_id_;
   std::uint16_t ip_id_ = 0, next_port_ = 0;
-  TimePoint now_{}, announce_at_ = TimePoint::min(), kernel_at_ = TimePoint::min();
+  TimePoint now_{}, link_at_ = TimePoint::min(), announce_at_ = TimePoint::min(), kernel_at_ = TimePoint::min();
   int announcements_left_ = kAnnouncements;
   bool has_link_ = false, now_is_fresh_ = false;
   io::PortCounters counters_;

@@ -99,7 +99,7 @@ bool Stack::send_fragment(const Flow& flow, ByteView part, std::size_t offset, b
   io::Frame* frame = nullptr;
   std::byte* at = nullptr;
   if (waits)
-    at = pending_.put(flow.neighbour, size, net_counters_.pending_dropped).data();
+    at = pending_.put(flow.neighbour, size, 0, net_counters_.pending_dropped).data();
   else if ((frame = new_frame()))
     at = frame->data;
   if (!at) return false;

@@ -128,7 +128,7 @@ Stack::Fate Stack::take_error(const Arrived& arrived, const Packet& packet) {
 bool Stack::learn_path(const Address& target, std::uint32_t mtu) {
   const std::uint32_t least = target.is_v4() ? kIpv4MtuMin : kIpv6MtuMin;
   mtu = std::max(mtu, least);
-  if (mtu >= parts_.frames.mtu()) return false;
+  if (mtu >= mtu_) return false;
   if (!paths_.learn(target, static_cast<std::uint16_t>(mtu), now_)) return false;
   if (const auto hop = next_hop(target)) neighbours_.invalidate(*hop);
   return true;

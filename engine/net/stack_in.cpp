@@ -221,7 +221,7 @@ Stack::Fate Stack::take_udp(const Arrived& arrived, const Packet& packet) {
 
 Stack::Fate Stack::nobody_listens(const Arrived& arrived, const Packet& packet) {
   ++net_counters_.no_socket;
-  if (parts_.kernel) return give_kernel(arrived);
+  if (has_kernel()) return give_kernel(arrived);
   send_port_unreachable(arrived, packet);
   return Fate::kRelease;
 }
@@ -237,10 +237,11 @@ Stack::Fate Stack::pass_on(const Arrived& arrived, std::uint32_t shard) {
 }
 
 Stack::Fate Stack::give_kernel(const Arrived& arrived) {
-  if (!parts_.kernel) {
+  if (!has_kernel()) {
     ++net_counters_.not_ours;
     return Fate::kRelease;
   }
+  if (!parts_.kernel) return pass_on(arrived, *config_.kernel_shard);  // from there it goes nowhere else
   ++net_counters_.to_kernel;
   parts_.kernel->to_kernel(arrived.frame);
   return Fate::kRelease;

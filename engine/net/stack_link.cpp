@@ -35,7 +35,7 @@ Stack::Fate Stack::take_arp(const Arrived& arrived) {
     send_arp(kReply, mac, target, mac, sender);
     return Fate::kRelease;
   }
-  return parts_.kernel ? give_kernel(arrived) : Fate::kRelease;
+  return has_kernel() ? give_kernel(arrived) : Fate::kRelease;
 }
 
 void Stack::send_arp(std::uint16_t operation, const MacAddress& to, const Address& sender, const MacAddress& target_mac,
@@ -124,20 +124,22 @@ void Stack::hear_news() {
 }
 
 void Stack::send_waiting(std::uint16_t neighbour) {
-  for (ByteView packet = pending_.pop(neighbour); !packet.empty(); packet = pending_.pop(neighbour)) {
+  for (auto packet = pending_.pop(neighbour); !packet.bytes.empty(); packet = pending_.pop(neighbour)) {
     io::Frame* frame = new_frame();
-    if (!frame || packet.size() > frame->room) {
+    if (!frame || packet.bytes.size() > frame->room) {
       if (frame) parts_.frames.release(std::span(frame, 1));
       ++net_counters_.pending_dropped;
       continue;
     }
-    std::memcpy(frame->data, packet.data(), packet.size());
+    std::memcpy(frame->data, packet.bytes.data(), packet.bytes.size());
     std::memcpy(frame->data, neighbours_.mac(neighbour).data(), 6);
-    frame->size = static_cast<std::uint16_t>(packet.size());
+    frame->size = static_cast<std::uint16_t>(packet.bytes.size());
+    frame->flags = packet.flags;
+    frame->network_offset = ethernet_size_;
     push(*frame);
     ++counters_.packets_out;
     const std::size_t header = neighbours_.address(neighbour).is_v4() ? kIpv4Header : kIpv6Header;
-    counters_.bytes_out += packet.size() - ethernet_size_ - header - kUdpHeader;
+    counters_.bytes_out += packet.bytes.size() - ethernet_size_ - header - kUdpHeader;
   }
 }
 

@@ -88,7 +88,7 @@ Stack::Fate Stack::take_advertisement(const Arrived& arrived, const Packet& pack
     return Fate::kRelease;
   }
   if (options.mac && on_link(target)) hear({target, *options.mac, is_solicited, (flags & kOverride) != 0, false});
-  return parts_.kernel ? give_kernel(arrived) : Fate::kRelease;
+  return has_kernel() ? give_kernel(arrived) : Fate::kRelease;
 }
 
 Stack::Fate Stack::take_router(const Arrived& arrived, const Packet& packet) {
@@ -107,7 +107,7 @@ Stack::Fate Stack::take_router(const Arrived& arrived, const Packet& packet) {
               .value = lifetime,
               .address = packet.source});
   }
-  return parts_.kernel ? give_kernel(arrived) : Fate::kRelease;
+  return has_kernel() ? give_kernel(arrived) : Fate::kRelease;
 }
 
 /// §6.3.4, the default router only: addresses are the operator's.

@@ -49,8 +49,12 @@ void Stack::send_some(std::span<const io::Outgoing> batch) {
   std::size_t used = 0;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     if (i + kFlowsAhead < batch.size()) {
-      const std::uint32_t ahead = batch[i + kFlowsAhead].socket.value;
-      if (ahead < flows_.size()) __builtin_prefetch(&flows_[ahead]);
+      const io::Outgoing& ahead = batch[i + kFlowsAhead];
+      if (ahead.socket.value < flows_.size()) {
+        const auto* flow = reinterpret_cast<const std::byte*>(&flows_[ahead.socket.value]);
+        __builtin_prefetch(flow);
+        if (ahead.peer.is_v6) __builtin_prefetch(flow + 64);
+      }
     }
     if (used + kFramesAhead < batch.size())
       for (std::size_t line = 0; line < 256; line += 64) __builtin_prefetch(fresh_[used + kFramesAhead].data + line, 1);
@@ -65,10 +69,8 @@ void Stack::send_some(std::span<const io::Outgoing> batch) {
     if (!is_ready && !prepare(out, flow)) continue;
     io::Frame& frame = fresh_[used++];
     frame.size = static_cast<std::uint16_t>(write(flow, out, frame.data));
-    if (device_sums_) {
-      frame.flags = io::Frame::kWantsChecksums | (flow.is_v6() ? io::Frame::kIsV6 : 0);
-      frame.network_offset = flow.ip_offset;
-    }
+    frame.flags = sum_flags(flow);
+    frame.network_offset = flow.ip_offset;
     push(frame);
     ++counters_.packets_out;
     counters_.bytes_out += out.head.size() + out.body.size();
@@ -135,7 +137,7 @@ bool Stack::prepare(const io::Outgoing& out, Flow& flow) {
 
 void Stack::hold(const Flow& flow, const io::Outgoing& out) {
   const std::size_t size = flow.header_size + out.head.size() + out.body.size();
-  const ByteSpan slot = pending_.put(flow.neighbour, size, net_counters_.pending_dropped);
+  const ByteSpan slot = pending_.put(flow.neighbour, size, sum_flags(flow), net_counters_.pending_dropped);
   if (!slot.empty()) write(flow, out, slot.data());
 }
 
@@ -206,7 +208,7 @@ Neighbours::Verdict Stack::build(Flow& flow, const Socket& socket, const Endpoin
   flow.ip_offset = ethernet_size_;
   flow.header_size = static_cast<std::uint8_t>(ethernet_size_ + ip_header + kUdpHeader);
   const std::uint16_t path = paths_.find(target, now_);
-  flow.payload_max = static_cast<std::uint16_t>((path != 0 ? path : parts_.frames.mtu()) - ip_header - kUdpHeader);
+  flow.payload_max = static_cast<std::uint16_t>((path != 0 ? path : mtu_) - ip_header - kUdpHeader);
   return used.verdict;
 }
 
@@ -259,7 +261,7 @@ io::Frame* Stack::new_frame() {
 }
 
 void Stack::push(const io::Frame& frame) {
-  if (out_.size() == config_.batch) flush();
+  if (out_.size() >= config_.batch) flush();
   out_.push_back(frame);
   if (frame.size >= 60) return;
   std::memset(frame.data + frame.size, 0, 60 - frame.size);  // the shortest Ethernet frame

@@ -16,7 +16,7 @@ using Bytes = std::vector<std::uint8_t>;
 /// The buffers of one device. All that were lent are back when `out()` is 0.
 class FramePool {
  public:
-  static constexpr std::size_t kRoom = 1600;
+  static constexpr std::size_t kRoom = 2304;
   explicit FramePool(std::size_t count) : memory_(count * kRoom), is_lent_(count) {
     for (std::size_t i = count; i > 0; --i) free_.push_back(i - 1);
   }

@@ -55,11 +55,13 @@ TEST_F(LinkTest, AnnouncesItsAddressesTwiceAtTheStartAndWhenTheLinkComesBack) {
   EXPECT_THAT(port_.take_sent(), ElementsAre(announcement));
   EXPECT_EQ(stack().next_deadline(), TimePoint::max());
   port_.link = false;
+  now_ += 100ms;
   receive();
   now_ += 60s;
   receive();
   EXPECT_THAT(port_.take_sent(), IsEmpty());
   port_.link = true;
+  now_ += 100ms;
   receive();
   EXPECT_THAT(port_.take_sent(), ElementsAre(announcement));
 }
