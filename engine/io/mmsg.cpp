@@ -1,5 +1,6 @@
 #include "engine/io/mmsg.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "engine/base/check.h"
+#include "engine/io/gathering.h"
 #include "engine/io/socket.h"
 #include "engine/io/wakeup.h"
 
@@ -32,7 +34,8 @@ class MmsgPort final : public Port {
         in_peers_(batch_),
         out_(batch_),
         out_parts_(2 * batch_),
-        out_peers_(batch_) {
+        out_peers_(batch_),
+        gathering_(config.batch / 2) {
     received_.reserve(batch_);
     for (std::size_t i = 0; i < batch_; ++i) {
       in_parts_[i] = {memory_.data() + i * stride_, config.receive_bytes};
@@ -63,6 +66,8 @@ class MmsgPort final : public Port {
     return IoError::kFull;
   }
   void close(SocketId socket) override { sockets_.close(socket); }
+  void expect(SocketId socket, const Endpoint& peer) override { sockets_.expect(socket, peer); }
+  void expect_any(SocketId socket) override { sockets_.expect_any(socket); }
   Endpoint local(SocketId id) const override {
     const auto* socket = const_cast<SocketTable&>(sockets_).find(id);
     return socket ? socket->local : Endpoint{};
@@ -76,8 +81,9 @@ class MmsgPort final : public Port {
 
  private:
   void take(std::uint32_t index, int descriptor, std::size_t most, TimePoint now);
-  void send_run(int descriptor, std::span<const Outgoing> run);
+  void send_run(const SocketTable::Socket& socket, std::span<const Outgoing> run);
   void sleep(Duration left);
+  void gather(Duration time);
 
   std::size_t batch_, stride_;
   SocketTable sockets_;
@@ -94,6 +100,7 @@ class MmsgPort final : public Port {
   std::vector<SocketAddress> out_peers_;
   std::vector<Received> received_;
   std::size_t used_ = 0;  // receive buffers filled in this receive()
+  Gathering gathering_;
   Wakeup wakeup_;
   PortCounters counters_;
 };
@@ -115,6 +122,7 @@ std::span<const Received> MmsgPort::receive(int most) {
     if (const auto* socket = sockets_.find(index, static_cast<std::uint32_t>(who >> 32)))
       take(index, socket->descriptor, std::min(limit - used_, kPerSocket), now);
   }
+  gathering_.note_received(received_.size());
   ready_ = 0;  // level-triggered: whoever was left out is reported again, behind the others
   return received_;
 }
@@ -141,29 +149,37 @@ void MmsgPort::transmit(std::span<const Outgoing> batch) {
     std::size_t count = 1;
     while (count < batch.size() && count < batch_ && batch[count].socket == batch[0].socket) ++count;
     if (const auto* socket = sockets_.find(batch[0].socket))
-      send_run(socket->descriptor, batch.first(count));
+      send_run(*socket, batch.first(count));
     else
       counters_.send_refused += count;
     batch = batch.subspan(count);
   }
 }
 
-void MmsgPort::send_run(int descriptor, std::span<const Outgoing> run) {
+void MmsgPort::send_run(const SocketTable::Socket& socket, std::span<const Outgoing> run) {
   for (std::size_t i = 0; i < run.size(); ++i) {
     iovec* parts = &out_parts_[2 * i];
     parts[0] = {const_cast<std::byte*>(run[i].head.data()), run[i].head.size()};
     parts[1] = {const_cast<std::byte*>(run[i].body.data()), run[i].body.size()};
     msghdr& header = out_[i].msg_hdr;
     header = {};
-    header.msg_name = &out_peers_[i];
-    header.msg_namelen = to_kernel(run[i].peer, out_peers_[i]);
+    if (!socket.is_connected || socket.peer != run[i].peer) {
+      header.msg_name = &out_peers_[i];
+      header.msg_namelen = to_kernel(run[i].peer, out_peers_[i]);
+    }
     header.msg_iov = parts;
     header.msg_iovlen = run[i].body.empty() ? 1 : 2;
   }
+  bool was_refused = false;
   for (std::size_t at = 0; at < run.size();) {
     const auto left = static_cast<unsigned>(run.size() - at);
-    const int sent = ::sendmmsg(descriptor, &out_[at], left, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const int sent = ::sendmmsg(socket.descriptor, &out_[at], left, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno == ECONNREFUSED && !was_refused) {  // an earlier packet's, and now forgotten
+      was_refused = true;
+      continue;
+    }
+    was_refused = false;
     if (sent <= 0) {  // the first of them was refused: the others have their own chance
       ++counters_.send_refused;
       ++at;
@@ -189,12 +205,24 @@ void MmsgPort::sleep(Duration left) {
   ready_ = std::max(ready_, 0);
 }
 
+// epoll cannot wait for several: only wake() ends this sleep, and what came meanwhile is asked for at once afterwards.
+void MmsgPort::gather(Duration time) {
+  pollfd woken{.fd = wakeup_.descriptor(), .events = POLLIN, .revents = 0};
+  const timespec left{.tv_sec = 0, .tv_nsec = time.count()};
+  (void)::ppoll(&woken, 1, &left, nullptr);
+  ready_ = std::max(::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), 0), 0);
+}
+
 void MmsgPort::wait(TimePoint until) {
   if (ready_ == 0 && wakeup_.fall_asleep()) {
     while (ready_ == 0) {
-      const auto left = until - MonoClock::now();
-      if (left <= Duration{0}) break;
-      sleep(left);
+      const TimePoint now = MonoClock::now();
+      if (now >= until) break;
+      const auto sleep_now = gathering_.next(now, until);
+      if (sleep_now.packets > 1)
+        gather(sleep_now.until - now);
+      else
+        sleep(sleep_now.until - now);
     }
   }
   wakeup_.stand_up();

@@ -27,8 +27,8 @@ struct Received {
   TimePoint arrival;
 };
 
-/// One UDP payload to send: `head` then `body`. Both must stay valid until flush() returns; neither is copied before,
-/// so a prompt's encoded frames leave by reference.
+/// One UDP payload to send: `head` then `body`. Both must stay valid until transmit() returns; a prompt's encoded
+/// frames leave by reference.
 struct Outgoing {
   SocketId socket;
   Endpoint peer;
@@ -51,6 +51,14 @@ class Port {
   /// Binds a UDP socket. `shared` sets SO_REUSEPORT, so that each shard has its own socket on the SIP port.
   virtual Result<SocketId, IoError> open(const Endpoint& local, bool shared) = 0;
   virtual void close(SocketId socket) = 0;
+  /// A hint: from now on only `peer` matters to this socket. A port that profits from it (kernel sockets: a tenth less
+  /// processor time) may drop what others send, uncounted, and the kernel then answers them with ICMP "port
+  /// unreachable"; others act as before. Sends go wherever they are addressed, as ever. For media whose source is
+  /// locked: until then strangers must be heard. A system call, so once per call and not per packet. Ignored for
+  /// shared sockets and for those opened on any address or any port.
+  virtual void expect(SocketId, const Endpoint& /*peer*/) {}
+  /// Takes the hint back: everybody is heard again. Nothing when there is none.
+  virtual void expect_any(SocketId) {}
   /// Where it is bound (the port chosen by the kernel for port 0).
   virtual Endpoint local(SocketId socket) const = 0;
 
@@ -58,7 +66,8 @@ class Port {
   virtual std::span<const Received> receive(int most) = 0;
   /// Sends the batch now. What cannot be sent is dropped and counted (UDP). On return the views are free.
   virtual void transmit(std::span<const Outgoing> batch) = 0;
-  /// Sleeps until a packet is there, wake() is called or `until` has come, whichever is first.
+  /// Sleeps until a packet is there, wake() is called or `until` has come, whichever is first. While many packets
+  /// come, they and a wake() may be left to gather for half a millisecond.
   virtual void wait(TimePoint until) = 0;
   /// Ends the present or the next wait(); any thread.
   virtual void wake() = 0;

@@ -73,7 +73,8 @@ Result<SocketId, IoError> SocketTable::open(const Endpoint& local, bool shared) 
   Socket& socket = sockets_[index];
   socket.descriptor = *descriptor;
   socket.local = bound;
-  socket.armed = false;
+  socket.armed = socket.is_connected = false;
+  socket.is_connectable = !shared && !local.is_unspecified() && local.port != 0;
   return SocketId{index};
 }
 
@@ -84,6 +85,28 @@ void SocketTable::close(SocketId id) {
   socket->descriptor = -1;
   socket->generation = (socket->generation + 1) & 0xFF'FFFF;
   free_.push_back(id.value);
+}
+
+void SocketTable::expect(SocketId id, const Endpoint& peer) {
+  Socket* socket = find(id);
+  if (!socket || !socket->is_connectable || (socket->is_connected && socket->peer == peer)) return;
+  SocketAddress address;
+  const socklen_t size = to_kernel(peer, address);
+  if (peer.is_unspecified() || peer.port == 0 || ::connect(socket->descriptor, &address.any, size) != 0) {
+    expect_any(id);  // no route, or not an address of that kind: whoever hears less than asked for hears nobody
+    return;
+  }
+  socket->peer = peer;
+  socket->is_connected = true;
+}
+
+// Linux keeps address and port of a disconnected socket only where bind() named them.
+void SocketTable::expect_any(SocketId id) {
+  Socket* socket = find(id);
+  if (!socket || !socket->is_connected) return;
+  const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+  (void)::connect(socket->descriptor, &nobody, sizeof nobody);
+  socket->is_connected = false;
 }
 
 Result<int, IoError> SocketTable::make(const Endpoint& local, bool shared, Endpoint& bound) const {

@@ -57,8 +57,10 @@ class SocketTable {
   struct Socket {
     int descriptor = -1;
     std::uint32_t generation = 1;
-    Endpoint local;
-    bool armed = false;  // uring: a multishot receive runs in the kernel
+    Endpoint local, peer;
+    bool armed = false;           // uring: a multishot receive runs in the kernel
+    bool is_connectable = false;  // opened on an address and a port of its own: the kernel keeps both
+    bool is_connected = false;    // to `peer`
   };
 
   explicit SocketTable(const PortConfig& config);
@@ -68,6 +70,9 @@ class SocketTable {
   /// Makes and binds a socket and gives it a slot.
   Result<SocketId, IoError> open(const Endpoint& local, bool shared);
   void close(SocketId socket);
+  /// connect(): the kernel looks up route and receiver once instead of per packet. Port::expect() says what it costs.
+  void expect(SocketId socket, const Endpoint& peer);
+  void expect_any(SocketId socket);
 
   /// Nothing when it is not open.
   Socket* find(SocketId socket) {

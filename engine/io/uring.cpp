@@ -9,6 +9,8 @@
 
 #include "engine/base/check.h"
 #include "engine/io/buffers.h"
+#include "engine/io/gathering.h"
+#include "engine/io/send_slots.h"
 #include "engine/io/socket.h"
 #include "engine/io/wakeup.h"
 
@@ -35,7 +37,8 @@ class UringPort final : public Port {
         sockets_(config),
         buffers_(config.receive_buffers, config.receive_bytes + sizeof(io_uring_recvmsg_out) + sizeof(SocketAddress)),
         pending_(config.receive_buffers),
-        messages_(config.batch) {
+        slots_(config.batch),
+        gathering_(std::max(1u, config.batch / 2)) {
     handed_.reserve(config.batch);
     received_.reserve(config.batch);
     unarmed_.reserve(config.sockets_max);
@@ -48,6 +51,8 @@ class UringPort final : public Port {
 
   Result<SocketId, IoError> open(const Endpoint& local, bool shared) override;
   void close(SocketId socket) override;
+  void expect(SocketId socket, const Endpoint& peer) override { sockets_.expect(socket, peer); }
+  void expect_any(SocketId socket) override { sockets_.expect_any(socket); }
   Endpoint local(SocketId socket) const override;
   std::span<const Received> receive(int most) override;
   void transmit(std::span<const Outgoing> batch) override;
@@ -63,11 +68,6 @@ class UringPort final : public Port {
     std::int32_t size;
     TimePoint arrival;
   };
-  struct Message {
-    msghdr header;
-    iovec parts[2];
-    SocketAddress peer;
-  };
 
   void enable();
   io_uring_sqe* sqe();
@@ -78,7 +78,7 @@ class UringPort final : public Port {
   void arm();
   void arm_wakeup();
   bool news() const;
-  void prepare_send(const Outgoing& out, Message& message);
+  void prepare_send(const Outgoing& out, std::size_t slot);
   bool unpack(const Pending& pending, Received& out);
   void cancel(SocketId id, SocketTable::Socket& socket);
 
@@ -91,7 +91,8 @@ class UringPort final : public Port {
   std::vector<std::uint16_t> handed_;  // buffers in the owner's hands until the next receive()
   std::vector<Received> received_;
   std::vector<std::uint32_t> unarmed_;  // open sockets whose multishot receive is to be started
-  std::vector<Message> messages_;
+  SendSlots slots_;
+  Gathering gathering_;
   msghdr template_{};
   bool cancelled_ = false, wakeup_armed_ = false, failed_receive_ = false;
   std::uint64_t wakeup_count_ = 0;
@@ -211,7 +212,7 @@ void UringPort::drop_unsubmitted() {
   const unsigned count = io_uring_sq_ready(&ring_);
   for (unsigned i = 0; i < count; ++i) {
     io_uring_sqe& entry = ring_.sq.sqes[(ring_.sq.sqe_tail - 1 - i) & ring_.sq.ring_mask];
-    if (entry.opcode != IORING_OP_SENDMSG) continue;
+    if (kind_of(entry.user_data) != Kind::kSend) continue;
     counters_.bytes_out -= index_of(entry.user_data);
     io_uring_prep_nop(&entry);
     entry.flags = IOSQE_CQE_SKIP_SUCCESS;
@@ -311,6 +312,7 @@ std::span<const Received> UringPort::receive(int most) {
       buffers_.give_back(next.buffer);
     }
   }
+  gathering_.note_received(received_.size());
   return received_;
 }
 
@@ -333,22 +335,14 @@ bool UringPort::unpack(const Pending& pending, Received& out) {
   return true;
 }
 
-void UringPort::prepare_send(const Outgoing& out, Message& message) {
+void UringPort::prepare_send(const Outgoing& out, std::size_t slot) {
   auto* socket = sockets_.find(out.socket);
   io_uring_sqe* entry = socket ? sqe() : nullptr;
   if (!entry) {
     ++counters_.send_refused;
     return;
   }
-  message.parts[0] = {const_cast<std::byte*>(out.head.data()), out.head.size()};
-  message.parts[1] = {const_cast<std::byte*>(out.body.data()), out.body.size()};
-  message.header = {};
-  message.header.msg_name = &message.peer;
-  message.header.msg_namelen = to_kernel(out.peer, message.peer);
-  message.header.msg_iov = message.parts;
-  message.header.msg_iovlen = out.body.empty() ? 1 : 2;
-  // MSG_DONTWAIT: done or refused inside the submit, so the views are free when it returns
-  io_uring_prep_sendmsg(entry, socket->descriptor, &message.header, MSG_DONTWAIT | MSG_NOSIGNAL);
+  slots_.prepare(slot, *entry, socket->descriptor, out, socket->is_connected && socket->peer == out.peer);
   if (fixed_files_) {
     entry->fd = static_cast<int>(out.socket.value);
     entry->flags |= IOSQE_FIXED_FILE;
@@ -364,7 +358,7 @@ void UringPort::transmit(std::span<const Outgoing> batch) {
   if (!enabled_) enable();
   while (!batch.empty()) {
     const std::size_t count = std::min<std::size_t>(batch.size(), batch_);
-    for (std::size_t i = 0; i < count; ++i) prepare_send(batch[i], messages_[i]);
+    for (std::size_t i = 0; i < count; ++i) prepare_send(batch[i], i);
     submit();
     batch = batch.subspan(count);
   }
@@ -386,11 +380,13 @@ void UringPort::wait(TimePoint until) {
   failed_receive_ = false;
   if (wakeup_.fall_asleep()) {
     while (pending_.empty() && wakeup_armed_ && !failed_receive_) {
-      const auto left = until - MonoClock::now();
-      if (left <= Duration{0}) break;
+      const TimePoint now = MonoClock::now();
+      if (now >= until) break;
+      const auto sleep = gathering_.next(now, until);
+      const Duration left = sleep.until - now;
       __kernel_timespec time{.tv_sec = left.count() / 1'000'000'000, .tv_nsec = left.count() % 1'000'000'000};
       io_uring_cqe* cqe = nullptr;
-      const int result = io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &time, nullptr);
+      const int result = io_uring_submit_and_wait_timeout(&ring_, &cqe, sleep.packets, &time, nullptr);
       reap();
       if (result < 0 && result != -ETIME && result != -EINTR) break;
       arm();
