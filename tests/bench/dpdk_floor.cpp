@@ -209,5 +209,5 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "addresses: not IPv4\n");
     return 1;
   }
-  return run(options);
+  end_eal(run(options));
 }

@@ -141,5 +141,5 @@ int main(int argc, char** argv) {
     return 1;
   }
   if (options.source) options.speak = 1;
-  return run(options);
+  end_eal(run(options));
 }

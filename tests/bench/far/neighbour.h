@@ -14,11 +14,11 @@ namespace carillon::bench {
 class Neighbour {
  public:
   Neighbour(const FarOptions& options, const PortPlan& plan, rte_ether_addr mac, const TscRate& rate)
-      : options_(options), plan_(plan), mac_(mac), pause_(rate.cycles(500'000)) {}
+      : options_(options), plan_(plan), mac_(mac), pause_(rate.cycles(100'000)) {}
 
   /// An ARP frame; others are left alone.
   void take(DpdkPort& port, Bytes frame);
-  /// Asks for the engine twice a second until it has answered. A frame to a peer that is not connected is lost.
+  /// Asks for the engine ten times a second until it has answered. A frame to a peer that is not connected is lost.
   void run_due(DpdkPort& port, Tsc now);
   bool engine_is_heard() const { return engine_is_heard_; }
 

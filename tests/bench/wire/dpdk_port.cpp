@@ -5,6 +5,7 @@
 #include <rte_ethdev.h>
 #include <rte_pause.h>
 
+#include <cstdio>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -25,8 +26,14 @@ constexpr int kTriesMax = 200;  // of a burst that a full ring holds up, some 10
 void start_eal(int& argc, char**& argv) {
   const int used = rte_eal_init(argc, argv);
   if (used < 0) give_up("EAL", rte_errno);
+  io::dpdk::guard_interrupt_thread();
   argc -= used;
   argv += used;
+}
+
+void end_eal(int status) {
+  std::fflush(stdout);
+  std::_Exit(status);
 }
 
 DpdkPort::DpdkPort(unsigned mbufs) {
@@ -46,13 +53,6 @@ DpdkPort::DpdkPort(unsigned mbufs) {
   rte_eth_promiscuous_enable(id_);  // a driver without it has no filter either
 }
 
-DpdkPort::~DpdkPort() {
-  rte_pktmbuf_free_bulk(outbox_.data(), waiting_);
-  rte_eth_dev_stop(id_);
-  rte_eth_dev_close(id_);
-  rte_eal_cleanup();  // removes the run-time folder
-}
-
 bool DpdkPort::is_up() const {
   rte_eth_link link{};
   return rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
@@ -64,7 +64,9 @@ std::uint64_t DpdkPort::rx_missed() const {
 }
 
 std::span<rte_mbuf*> DpdkPort::receive() {
+  burst_.enter();
   const std::uint16_t count = rte_eth_rx_burst(id_, 0, inbox_.data(), kBurst);
+  burst_.leave();
   counts_.received += count;
   return {inbox_.data(), count};
 }
@@ -83,8 +85,10 @@ rte_mbuf* DpdkPort::make(std::size_t size) {
 void DpdkPort::flush() {
   std::uint16_t done = 0;
   for (int tries = 0; done < waiting_; ++tries) {
+    burst_.enter();
     done = static_cast<std::uint16_t>(
         done + rte_eth_tx_burst(id_, 0, outbox_.data() + done, static_cast<std::uint16_t>(waiting_ - done)));
+    burst_.leave();
     if (done == waiting_) break;
     if (tries == kTriesMax || !is_up()) {
       counts_.tx_refused += static_cast<std::uint64_t>(waiting_ - done);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 
+#include "engine/io/dpdk/grace.h"
 #include "tests/bench/wire/frames.h"
 
 namespace carillon::bench {
@@ -15,6 +16,9 @@ namespace carillon::bench {
 /// Starts EAL with the arguments before "--"; what follows is left in argc and argv, with the program's name in front.
 /// Ends the program where EAL will not start.
 void start_eal(int& argc, char**& argv);
+/// Ends the program at once. Closing a memif races with the EAL's interrupt thread, which then reads what is freed; the
+/// end of the process closes it just as well.
+[[noreturn]] void end_eal(int status);
 
 inline Bytes bytes_of(const rte_mbuf* frame) {
   return {rte_pktmbuf_mtod(frame, const std::uint8_t*), rte_pktmbuf_data_len(frame)};
@@ -33,7 +37,6 @@ class DpdkPort {
 
   /// Ends the program when there is no port or it will not start.
   explicit DpdkPort(unsigned mbufs);
-  ~DpdkPort();
   DpdkPort(const DpdkPort&) = delete;
   DpdkPort& operator=(const DpdkPort&) = delete;
 
@@ -62,6 +65,7 @@ class DpdkPort {
   std::uint16_t id_ = 0;
   rte_ether_addr mac_{};
   rte_mempool* pool_ = nullptr;
+  io::dpdk::Burst burst_;  ///< a peer may go while we poll
   Counts counts_;
   std::array<rte_mbuf*, kBurst> inbox_{}, outbox_{};
   std::uint16_t waiting_ = 0;
