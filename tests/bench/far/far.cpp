@@ -20,7 +20,8 @@ Far::Far(const FarOptions& options, const PortPlan& plan, DpdkPort& port, const 
   turned_ = emptied_ = tsc_now();
 }
 
-void Far::step() {
+bool Far::step() {
+  const auto sent_before = port_.counts().sent;
   const Tsc now = tsc_now();
   note_turn(now);
   const auto frames = port_.receive();
@@ -50,6 +51,7 @@ void Far::step() {
     emptied_ = now;
   else
     ++bursts_full_;
+  return !frames.empty() || port_.counts().sent != sent_before;
 }
 
 void Far::note_turn(Tsc now) {

@@ -21,8 +21,9 @@ class Far {
   Far(const FarOptions& options, const PortPlan& plan, DpdkPort& port, const Sound& voice, const Sound* expected,
       const TscRate& rate);
 
-  /// One turn.
-  void step();
+  /// One turn; whether there was anything to do.
+  bool step();
+  bool is_measuring() const { return judge_.is_measuring(); }
 
   void measure_start();
   void measure_stop();

@@ -8,6 +8,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -78,8 +80,15 @@ class Console {
   bool is_open_ = true;
 };
 
+/// Lets others on this core work: the load source, the engine's link. Rings hold what comes meanwhile.
+void nap() {
+  const timespec pause{0, 20'000};
+  clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, nullptr);
+}
+
 int run(const FarOptions& options) {
   const TscRate rate;
+  prctl(PR_SET_TIMERSLACK, 1);
   const PortPlan plan(options.address_first, options.addresses, options.channels);
   const Sound voice = options.voice.empty() ? Sound::made_up() : Sound::from_wav(options.voice);
   const Sound expected = options.expect.empty() ? Sound::made_up() : Sound::from_wav(options.expect);
@@ -90,7 +99,7 @@ int run(const FarOptions& options) {
   std::fflush(stdout);
   const Tsc end = tsc_now() + rate.cycles(options.seconds * 1e6), glance = rate.cycles(5'000);
   for (Tsc next = 0; !stopping;) {
-    far->step();
+    if (!far->step() && (options.naps || !far->is_measuring())) nap();
     const Tsc now = tsc_now();
     if (now < next) continue;
     next = now + glance;
@@ -122,6 +131,7 @@ int main(int argc, char** argv) {
   app.add_option("--voice", options.voice, "WAV that is said; else a made-up voice");
   app.add_option("--expect-payload", options.expect, "WAV that all channels should hear");
   app.add_flag("--echo", options.echoes, "send each frame back, nothing else");
+  app.add_flag("--nap", options.naps, "leave the core to others in idle turns, while measuring too");
   app.add_option("--source", options.source, "speak to so many channels without a call: for the floor's echo");
   app.add_option("--mbufs", options.mbufs);
   app.add_option("--seconds", options.seconds, "ends by itself after this");

@@ -17,6 +17,7 @@ struct FarOptions {
   std::string voice;         ///< WAV that is said; empty: made up
   std::string expect;        ///< WAV that every channel should hear; empty: any payload will do
   bool echoes = false;       ///< no SIP, no RTP: each frame goes back to where it came from
+  bool naps = false;         ///< sleeps 20 µs in idle turns; else only while nothing is measured
   std::uint32_t source = 0;  ///< this many channels are spoken to without a call, once the peer is there
   unsigned mbufs = 16'383;
   double seconds = 600;  ///< ends by itself
