@@ -39,11 +39,16 @@ struct Options {
   unsigned mbufs = 16'383;
 };
 
+struct Moved {
+  std::uint64_t in = 0, out = 0;
+};
 struct Figures {
   Tsc busy = 0;
-  std::uint64_t turns = 0, turns_busy = 0, in = 0, out = 0;
-  Histogram deviation;
+  std::uint64_t turns = 0, turns_busy = 0;
+  std::uint64_t turns_broken = 0;  ///< took longer than any work does: the core was taken away; not counted as busy
+  Moved moved;                     ///< in busy turns
 };
+constexpr double kBrokenUs = 250;
 
 class Floor {
  public:
@@ -58,13 +63,13 @@ class Floor {
                  size);
   }
 
-  /// One turn; whether it did work.
-  bool turn(Tsc now, Figures& figures) {
-    if (options_.mode == "echo") return echo(figures);
-    const bool heard = discard(figures);
-    if (options_.mode == "playback") return play_slot(now, figures) || heard;
-    return depart(now, figures) || heard;
+  /// One turn: what it moved.
+  Moved turn(Tsc now) {
+    if (options_.mode == "echo") return echo();
+    const std::uint64_t in = discard();
+    return {in, options_.mode == "playback" ? play_slot(now) : depart(now)};
   }
+  Histogram& deviation() { return deviation_; }
 
  private:
   struct alignas(64) Head {
@@ -73,7 +78,7 @@ class Floor {
     Tsc left = 0;
   };
 
-  bool echo(Figures& figures) {
+  Moved echo() {
     const auto frames = port_.receive();
     for (rte_mbuf* frame : frames) {
       auto* at = rte_pktmbuf_mtod(frame, std::uint8_t*);
@@ -83,46 +88,44 @@ class Floor {
       port_.send(frame);
     }
     port_.flush();
-    figures.in += frames.size();
-    figures.out += frames.size();
-    return !frames.empty();
+    return {frames.size(), frames.size()};
   }
 
-  bool discard(Figures& figures) {
+  std::uint64_t discard() {
     const auto frames = port_.receive();
-    figures.in += frames.size();
     DpdkPort::release(frames);
-    return !frames.empty();
+    return frames.size();
   }
 
-  bool play_slot(Tsc now, Figures& figures) {
+  std::uint64_t play_slot(Tsc now) {
     if (due_ == 0) due_ = now;
-    if (now < due_) return false;
+    if (now < due_) return 0;
+    std::uint64_t sent = 0;
     for (std::size_t i = hand_; i < heads_.size(); i += kSlots) {
       if (i + 2 * kSlots < heads_.size()) __builtin_prefetch(&heads_[i + 2 * kSlots], 1);
-      figures.out += send(heads_[i], kRtp);
+      sent += send(heads_[i], kRtp);
     }
     port_.flush();
     due_ += beat_ / kSlots;
     hand_ = (hand_ + 1) % kSlots;
-    return true;
+    return sent;
   }
 
-  bool depart(Tsc now, Figures& figures) {
+  std::uint64_t depart(Tsc now) {
     if (due_ == 0) due_ = start_ = now;
-    if (now < due_) return false;
+    if (now < due_) return 0;
     Head& head = heads_[hand_];
-    figures.out += send(head, kSmall);
+    const std::uint64_t sent = send(head, kSmall);
     port_.flush();
     const Tsc left = tsc_now(), gap = left - head.left;
-    if (head.left) figures.deviation.add(rate_.us(gap > beat_ ? gap - beat_ : beat_ - gap));
+    if (head.left) deviation_.add(rate_.us(gap > beat_ ? gap - beat_ : beat_ - gap));
     head.left = left;
     if (++hand_ == heads_.size()) {
       hand_ = 0;
       start_ += beat_;
     }
     due_ = start_ + beat_ * hand_ / heads_.size();
-    return true;
+    return sent;
   }
 
   std::uint64_t send(Head& head, std::size_t size) {
@@ -150,18 +153,28 @@ class Floor {
   std::vector<Head> heads_;
   Tsc due_ = 0, start_ = 0;
   std::size_t hand_ = 0;
+  Histogram deviation_;
 };
 
 /// Turns until `end`; of those that did work the cycles are counted.
-void run_until(Floor& floor, Tsc end, Figures& figures) {
+Figures run_until(Floor& floor, Tsc end, const TscRate& rate) {
+  Figures figures;
+  const Tsc broken = rate.cycles(kBrokenUs);
   for (Tsc now = tsc_now(); now < end && !stopping;) {
-    const bool worked = floor.turn(now, figures);
+    const Moved moved = floor.turn(now);
     const Tsc after = tsc_now();
     ++figures.turns;
-    figures.turns_busy += worked;
-    if (worked) figures.busy += after - now;
+    if (after - now > broken) {
+      ++figures.turns_broken;
+    } else if (moved.in + moved.out > 0) {
+      ++figures.turns_busy;
+      figures.busy += after - now;
+      figures.moved.in += moved.in;
+      figures.moved.out += moved.out;
+    }
     now = after;
   }
+  return figures;
 }
 
 int run(const Options& options) {
@@ -172,20 +185,22 @@ int run(const Options& options) {
   while (!port.is_up() && !stopping && tsc_now() - start < rate.cycles(20e6)) rte_pause();
   fmt::print("ready\n");
   std::fflush(stdout);
-  Figures warm_up, figures;
-  run_until(floor, tsc_now() + rate.cycles(options.warm_up * 1e6), warm_up);
+  run_until(floor, tsc_now() + rate.cycles(options.warm_up * 1e6), rate);
   port.clear_counts();
+  floor.deviation().clear();
   const Tsc begun = tsc_now();
-  run_until(floor, begun + rate.cycles(options.seconds * 1e6), figures);
+  const Figures figures = run_until(floor, begun + rate.cycles(options.seconds * 1e6), rate);
   const double seconds = rate.us(tsc_now() - begun) / 1e6, busy_us = rate.us(figures.busy);
-  const double packets = static_cast<double>(std::max<std::uint64_t>(1, figures.out));
+  const double packets = static_cast<double>(std::max<std::uint64_t>(1, figures.moved.out));
   fmt::print(
       "{{\"mode\":\"{}\",\"channels\":{},\"seconds\":{:.3f},\"in\":{},\"out\":{},\"turns\":{},\"turns_busy\":{},"
+      "\"turns_broken\":{},"
       "\"busy_rate\":{:.4f},\"cycles_per_packet\":{:.1f},\"ns_per_packet\":{:.1f},\"us_per_channel_second\":{:.3f},"
       "\"tx_refused\":{},\"no_mbuf\":{},{}}}\n",
-      options.mode, options.channels, seconds, figures.in, figures.out, figures.turns, figures.turns_busy,
-      busy_us / (seconds * 1e6), static_cast<double>(figures.busy) / packets, busy_us * 1000 / packets,
-      busy_us * 50 / packets, port.counts().tx_refused, port.counts().no_mbuf, figures.deviation.json("deviation"));
+      options.mode, options.channels, seconds, figures.moved.in, figures.moved.out, figures.turns, figures.turns_busy,
+      figures.turns_broken, busy_us / (seconds * 1e6), static_cast<double>(figures.busy) / packets,
+      busy_us * 1000 / packets, busy_us * 50 / packets, port.counts().tx_refused, port.counts().no_mbuf,
+      floor.deviation().json("deviation"));
   return 0;
 }
 
