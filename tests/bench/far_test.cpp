@@ -331,6 +331,45 @@ TEST_F(FarSide, CancelledBeforeItsAnswerACallEndsWith487) {
   EXPECT_EQ(status(), "SIP/2.0 487 Request Terminated");
 }
 
+/// A figure, not a verdict: whole calls as fast as this program can drive them. Runs when asked for
+/// (--gtest_also_run_disabled_tests).
+TEST_F(FarSide, DISABLED_CallsPerSecond) {
+  constexpr int kCalls = 20'000, kAtOnce = 100;
+  start("--trying --ring --channels 4000");
+  far_->tell("measure start");
+  far_->line();
+  const auto begun = Clock::now();
+  int oks = 0;
+  const auto wait_oks = [&](int wanted) {
+    const auto end = Clock::now() + 1s;
+    while (oks < wanted && Clock::now() < end) {
+      const auto frames = port_->receive();
+      for (const rte_mbuf* mbuf : frames) {
+        const auto datagram = read_datagram(bytes_of(mbuf));
+        oks += datagram && std::memcmp(datagram->payload.data(), "SIP/2.0 200", 11) == 0;
+      }
+      DpdkPort::release(frames);
+    }
+  };
+  for (int call = 0; call < kCalls; call += kAtOnce) {
+    for (const char* method : {"INVITE", "ACK", "BYE"}) {
+      for (int i = call; i < call + kAtOnce; ++i) {
+        std::string text = request(method, 1, method[0] == 'I' ? offer() : "", method[0] == 'I' ? "" : ";tag=far0");
+        text.replace(text.find("one@"), 3, fmt::format("call-{}", i));
+        send(kFar, kSip, kSip, text);
+      }
+      wait_oks(2 * call + (method[0] == 'B' ? 2 * kAtOnce : kAtOnce));
+      ASSERT_GE(oks, 2 * call + kAtOnce) << "after " << method << " of call " << call;
+    }
+  }
+  const double seconds = std::chrono::duration<double>(Clock::now() - begun).count();
+  far_->tell("measure stop");
+  const std::string report = far_->line();
+  fmt::print("{:.0f} calls per second; {}", kCalls / seconds, report);
+  EXPECT_EQ(figure(report, "byes"), kCalls);
+  EXPECT_EQ(figure(report, "answers_again"), 0);
+}
+
 /// The whole way in two other processes: what is sent by `source` comes back from the floor's echo.
 TEST_F(FarSide, HearsTheFloorsEcho) {
   const std::string socket = (folder_ / "echo.sock").string();
