@@ -40,8 +40,11 @@ class Far:
     """carillon-far on the other core; measure() is a block, `score` what was heard in it."""
 
     def __init__(self, folder, memory, *options):
+        socket, deadline = folder / "memif.sock", time.monotonic() + 30
+        while not socket.exists() and time.monotonic() < deadline:  # its server makes it
+            time.sleep(0.05)
         command = ["taskset", "-c", OTHER_CORE, BIN / "carillon-far", "-l", OTHER_CORE, "--no-pci", "--no-telemetry",
-                   "--log-level=error", "--file-prefix=carillon-far", *memory.arguments(FAR_MB), vdev(folder / "memif.sock", "client"),
+                   "--log-level=error", "--file-prefix=carillon-far", *memory.arguments(FAR_MB), vdev(socket, "client"),
                    "--", "--addresses", FAR_RANGE, "--engine", "10.9.0.1", "--mbufs", 32767, *options]
         self.log = open(folder / "far.log", "wb")
         self.child = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
@@ -78,7 +81,7 @@ class Far:
 class Bench:
     """An engine on its core and a far side on the other, fresh for each point."""
 
-    def __init__(self, memory, channels, far_options, seconds=600):
+    def __init__(self, memory, channels, far_options, seconds=600, blocks=256):
         self.folder = tempfile.TemporaryDirectory(prefix="carillon-bench-", dir="/dev/shm")  # recordings go to memory
         self.path = Path(self.folder.name)
         (self.path / "engine").mkdir()
@@ -92,7 +95,7 @@ class Bench:
             "dpdk": {"eal": eal, "port": "net_memif0", "addresses": [f"{each}/24" for each in addresses], "gateway": "",
                      "mbufs": 65536},
             "link": {"listen": f"unix:{self.path}/engine.sock"},
-            "record": {"blocks": max(1024, 6 * channels), "sync": False}}
+            "record": {"blocks": blocks, "sync": False}}
         if len(addresses) > 1:
             config["rtp"]["addresses"] = addresses[1:]
         (self.path / "engine.toml").write_text(toml(config))
@@ -288,7 +291,7 @@ def playback_receive(options, rows):
 
 def bridge_point(memory, channels, options):
     """Both sides of each pair are recorded, into memory (/dev/shm). The far side speaks; what it hears is its own voice."""
-    bench = Bench(memory, channels, ["--speak", 1, "--voice", options.voice])
+    bench = Bench(memory, channels, ["--speak", 1, "--voice", options.voice], blocks=4 * channels)
     try:
         talk_s = channels / RAMP + options.seconds + 14
         load = bench.load(calls=channels, rate=RAMP, talk_ms=int(1000 * talk_s), patience=20, bridge="same", record=True)
