@@ -261,7 +261,7 @@ TEST_F(FarSide, AnswersACallAndSpeaksUntilItsBye) {
   EXPECT_THAT(last_, HasSubstr("CSeq: 1 INVITE\r\n"));
   EXPECT_THAT(last_, HasSubstr("To: <sip:+15550001@10.9.0.2>;tag=far0\r\n"));
   EXPECT_THAT(last_, HasSubstr("c=IN IP4 10.9.0.2\r\n"));
-  EXPECT_THAT(last_, HasSubstr("m=audio 6000 RTP/AVP 0\r\n"));
+  EXPECT_THAT(last_, HasSubstr("m=audio 6000 RTP/AVP 0 101\r\n"));
   const std::size_t body = last_.find("\r\n\r\n") + 4;
   EXPECT_THAT(last_, HasSubstr(fmt::format("Content-Length: {}\r\n", last_.size() - body)));
 
