@@ -388,8 +388,8 @@ TEST_F(FarSide, HearsTheFloorsEcho) {
   const std::string heard = far.line(), cost = floor.line();
   EXPECT_EQ(figure(heard, "lost"), 0) << heard;
   EXPECT_EQ(figure(heard, "unsound"), 0);
-  EXPECT_GT(figure(heard, "packets"), 3000);
-  EXPECT_GT(figure(cost, "in"), 6000) << cost;
+  EXPECT_GT(figure(heard, "packets"), 500);
+  EXPECT_GT(figure(cost, "in"), 500) << cost;
   EXPECT_EQ(figure(cost, "in"), figure(cost, "out"));
   EXPECT_GT(figure(cost, "cycles_per_packet"), 10);
 }
