@@ -22,6 +22,7 @@ CHANNELS_PER_ADDRESS = (PORTS[1] - PORTS[0]) // 2  # RTP and RTCP
 RING = 13  # log2 of a memif ring's descriptors: what 4 ms of stall can fill at 2 million packets a second
 ENGINE_MB, FAR_MB = 512, 192
 RAMP = 1000  # calls per second while channels are set up
+WRONG = ("payload_wrong", "timestamp_wrong", "malformed", "unsound", "doubled", "reordered")
 TALK_MS = 3_600_000  # no call ends by itself: engine and load are ended once the point is measured
 
 
@@ -177,7 +178,7 @@ def measure(bench, load, options, channels):
     sent = max(1, score["packets"] + score["lost"])
     return {"wanted": channels, "channels": min(answered, score["heard_min"]), "us": grown["busy_ns"] / 1000 / max(1, answered) / grown["seconds"],
             "core_share": grown["busy_ns"] / 1e9 / grown["seconds"], "lost": score["lost"], "lost_share": score["lost"] / sent,
-            "wrong": score["payload_wrong"] + score["timestamp_wrong"] + score["malformed"] + score["unsound"],
+            "wrong": sum(score[fault] for fault in WRONG),
             "late": grown["late_frames"], "p50": score["deviation_p50_us"] / 1000, "p99": score["deviation_p99_us"] / 1000,
             "p999": score["deviation_p999_us"] / 1000, "max": score["deviation_max_us"] / 1000,
             "blurred_share": score["blurred"] / max(1, score["packets"]), "memory": memory / max(1, answered),
