@@ -74,7 +74,11 @@ class Shard {
     }
     load_.busy += time;
     load_.step_longest = std::max(load_.step_longest, time);
-    gate_.note({.busy = time, .beat_late = calls_->beat_late(), .legs = static_cast<std::uint32_t>(calls_->legs())},
+    gate_.note({.busy = time,
+                .beat_late = calls_->beat_late(),
+                .legs = static_cast<std::uint32_t>(calls_->legs()),
+                .pool_used = load_.buffers.used,
+                .pool_room = load_.buffers.room},
                now);
   }
 
@@ -143,6 +147,7 @@ class Shard {
     Duration busy{0}, busy_reported{0};
     Duration step_longest{0};  // since the last report
     TimePoint reported_at{};
+    io::BufferLevel buffers;  // as of the last report
   } load_;
   bool has_more_ = false;
   bool has_worked_ = false;  // this step
