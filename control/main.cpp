@@ -17,6 +17,7 @@
 #include "control/connector/webhooks.h"
 #include "control/live/stored_leads.h"
 #include "control/live/zones.h"
+#include "engine/notify.h"
 
 namespace carillon::control {
 namespace {
@@ -80,6 +81,7 @@ int serve(const ControlConfig& config) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread starts
   std::signal(SIGPIPE, SIG_IGN);
 
+  const Notify notify = Notify::from_environment();
   const std::function<WallTime()> clock = wall_now;
   Store store(config.data_dir);
   const WallTime now = clock();
@@ -122,10 +124,16 @@ int serve(const ControlConfig& config) {
     for (const auto& engine : engines) engine->stop();
     return 1;
   }
-  fmt::print("ready {}://{}:{}\n", config.http.certificate.empty() ? "http" : "https", config.http.address, *port);
+  const std::string url =
+      fmt::format("{}://{}:{}", config.http.certificate.empty() ? "http" : "https", config.http.address, *port);
+  fmt::print("ready {}\n", url);
   std::fflush(stdout);
-  int signal = 0;
-  sigwait(&signals, &signal);
+  notify.send("READY=1\nSTATUS=" + url);
+  // the driver turns every 250 ms though all is quiet
+  notify.wait(signals, [&, seen = std::uint64_t{0}]() mutable {
+    const std::uint64_t turns = campaigns.pulse().turn.count;
+    return std::exchange(seen, turns) != turns;
+  });
   spdlog::info("stopping");
   server.stop();
   importer.stop();

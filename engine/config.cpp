@@ -56,6 +56,20 @@ class Section {
     }
     table_->erase(key);
   }
+  void take(const char* key, std::vector<std::uint32_t>& into) {
+    toml::node* node = find(key);
+    if (!node) return;
+    const toml::array* list = node->as_array();
+    if (!list) fail(name_ + "." + key, "must be a list of whole numbers");
+    for (std::size_t i = 0; list && i < list->size(); ++i) {
+      const auto value = list->get(i)->value_exact<std::int64_t>();
+      if (value && *value >= 0 && *value <= std::numeric_limits<std::uint32_t>::max())
+        into.push_back(static_cast<std::uint32_t>(*value));
+      else
+        fail(name_ + "." + key, "must be a list of whole numbers");
+    }
+    table_->erase(key);
+  }
   template <std::unsigned_integral T>
   requires(!std::same_as<T, bool>) void take(const char* key, T& into) {
     if (toml::node* node = find(key)) {
@@ -87,7 +101,9 @@ void read(toml::table& root, EngineConfig& config, std::string& error) {
     section.take("shards", config.engine.shards);
     section.take("data_dir", config.engine.data_dir);
     section.take("calls_max", config.engine.calls_max);
+    section.take("calls_promised", config.engine.calls_promised);
     section.take("pin", config.engine.pin);
+    section.take("cores", config.engine.cores);
   }
   {
     Section section(root, "sip", error);
@@ -152,6 +168,20 @@ bool is_ours(const EngineConfig::Dpdk& dpdk, const std::string& address) {
   });
 }
 
+constexpr std::uint32_t kCoresMax = 1024;  // of a cpu_set_t
+
+std::string cores_fault(const EngineConfig::Engine& engine) {
+  if (engine.cores.empty()) return {};
+  if (engine.cores.size() != engine.shards)
+    return fmt::format("engine.cores: {} named for {} shards: each needs one", engine.cores.size(), engine.shards);
+  for (auto at = engine.cores.begin(); at != engine.cores.end(); ++at) {
+    if (*at >= kCoresMax) return fmt::format("engine.cores: {}: must be below {}", *at, kCoresMax);
+    if (std::find(engine.cores.begin(), at, *at) != at)
+      return fmt::format("engine.cores: {} is named twice: two shards would share it", *at);
+  }
+  return {};
+}
+
 std::string dpdk_fault(const EngineConfig& config) {
   const EngineConfig::Dpdk& dpdk = config.dpdk;
   if (config.io.back_end != "dpdk")
@@ -194,6 +224,9 @@ std::string EngineConfig::fault() const {
   if (engine.shards < 1 || engine.shards > 64) return "engine.shards: must be 1 to 64";
   if (engine.data_dir.empty()) return "engine.data_dir: empty";
   if (engine.calls_max < 1 || engine.calls_max > 100'000) return "engine.calls_max: must be 1 to 100000";
+  if (engine.calls_promised > engine.calls_max)
+    return "engine.calls_promised: above engine.calls_max, for which the pools are made";
+  if (const std::string fault = cores_fault(engine); !fault.empty()) return fault;
   if (!is_address(sip.address)) return "sip.address: not an IP address";
   if (!sip.advertised.empty() && !is_address(sip.advertised)) return "sip.advertised: not an IP address";
   const bool is_any = Endpoint::parse(sip.address, 0)->is_unspecified();

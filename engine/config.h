@@ -12,10 +12,12 @@ namespace carillon {
 struct EngineConfig {
   struct Engine {
     std::string name = "engine";
-    std::uint32_t shards = 1;        ///< threads that carry calls; one per core, less one for the kernel's work
-    std::string data_dir = "data";   ///< journal, prompts and recordings
-    std::uint32_t calls_max = 2000;  ///< legs in all; pools are made for them at start
+    std::uint32_t shards = 1;          ///< threads that carry calls; one per core, less one for the kernel's work
+    std::string data_dir = "data";     ///< journal, prompts and recordings
+    std::uint32_t calls_max = 2000;    ///< legs in all; pools are made for them at start
+    std::uint32_t calls_promised = 0;  ///< legs in all that are taken; 0: what --self-test found this box to hold
     bool pin = false;  ///< each shard to a core of its own: on a dedicated server, never beside other work
+    std::vector<std::uint32_t> cores;  ///< which: shard i on the i-th, pinned; empty: by `pin`, shard i on core i
   } engine;
   struct Sip {
     std::string address = "127.0.0.1";  ///< loopback until someone decides otherwise

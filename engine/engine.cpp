@@ -1,12 +1,13 @@
 #include "engine/engine.h"
 
 #include <fmt/format.h>
-#include <pthread.h>
 
 #include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <random>
+
+#include "engine/placement.h"
 
 namespace carillon {
 namespace {
@@ -55,6 +56,7 @@ link::Recorded for_link(const record::Recorded& from) {
 }  // namespace
 
 Result<std::unique_ptr<Engine>, std::string> Engine::start(const EngineConfig& config) {
+  if (const std::string fault = placement_fault(config); !fault.empty()) return fault;
   std::unique_ptr<Engine> engine(new Engine(config));
   for (const auto part : {&Engine::start_network, &Engine::start_disk, &Engine::start_shards, &Engine::start_link})
     if (const std::string fault = (engine.get()->*part)(); !fault.empty()) return fault;
@@ -127,6 +129,7 @@ std::string Engine::start_shards() {
     core.rings = std::make_unique<call::ShardRings>(4 * shard.legs_max + 4096);
     core.recorder = std::make_unique<shard::Recorder>(disk_->channel(index), shard.legs_max);
     mesh_.set_port(index, core.port.get());
+    core.turns = std::make_unique<Turns>();
     const shard::ShardParts parts{*core.port, *core.rings, *core.recorder, trunks_, mesh_};
     core.shard = std::make_unique<shard::Shard>(shard, parts, seed(), MonoClock::now(), wall_now());
     if (const std::string fault = core.shard->open(); !fault.empty()) return fault;
@@ -173,12 +176,9 @@ std::string Engine::start_link() {
 
 void Engine::run(std::size_t index) {
   Core& core = cores_[index];
-  if (config_.engine.pin) {
-    cpu_set_t cpus;
-    CPU_ZERO(&cpus);
-    CPU_SET(index % std::max(1u, std::thread::hardware_concurrency()), &cpus);
-    pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);  // refused: it runs where the kernel likes
-  }
+  // cores that are named were tried at start; refused by `pin` alone, it runs where the kernel likes
+  if (const auto number = core_of(config_, static_cast<std::uint32_t>(index))) (void)pin_here(*number);
+  std::uint64_t turns = 0;
   TimePoint give_up = TimePoint::max(), now = MonoClock::now(), wall_at = TimePoint::min();
   WallTime wall{};
   Duration cpu_before = thread_time();
@@ -192,6 +192,7 @@ void Engine::run(std::size_t index) {
       wall_at = now + 100ms;
     }
     const bool has_worked = core.shard->step(now, wall);
+    core.turns->count.store(++turns, std::memory_order_relaxed);
     if (!network_->polls()) core.port->wait(std::min(core.shard->deadline(), now + 1s));
     const TimePoint after = MonoClock::now();
     // a thread that sleeps is judged by the processor time it took, the kernel's share of its waits included
@@ -201,6 +202,16 @@ void Engine::run(std::size_t index) {
     now = after;
     cpu_before = cpu;
   }
+}
+
+bool Engine::has_stepped() {
+  bool has = true;
+  for (Core& core : cores_) {
+    const std::uint64_t count = core.turns->count.load(std::memory_order_relaxed);
+    has = has && count != core.turns->seen;
+    core.turns->seen = count;
+  }
+  return has;
 }
 
 Engine::~Engine() {

@@ -31,13 +31,21 @@ class Engine {
   std::string description() const;
   /// Why a back end stands in for the one that was wanted; empty: it does not.
   const std::string& warning() const { return warning_; }
+  /// Every shard has stepped since the last call. A shard that sleeps steps once a second. The main thread's.
+  bool has_stepped();
 
  private:
+  /// Steps of one shard, on a line of the cache that nobody else writes.
+  struct alignas(64) Turns {
+    std::atomic<std::uint64_t> count{0};
+    std::uint64_t seen = 0;  // by has_stepped()
+  };
   struct Core {
     std::unique_ptr<io::Port> port;
     std::unique_ptr<call::ShardRings> rings;
     std::unique_ptr<shard::Recorder> recorder;
     std::unique_ptr<shard::Shard> shard;
+    std::unique_ptr<Turns> turns;
     std::thread thread;
   };
   explicit Engine(const EngineConfig& config);

@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "engine/engine.h"
+#include "engine/notify.h"
 
 int main(int argc, char** argv) {
   CLI::App app{"Carillon's media engine: SIP, RTP, prompts, recordings, detection"};
@@ -23,7 +24,7 @@ int main(int argc, char** argv) {
   }
   spdlog::set_default_logger(spdlog::stderr_color_mt("engine"));
 
-  // before any thread starts, so that only sigwait() sees them
+  // before any thread starts, so that only Notify::wait() sees them
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
@@ -37,6 +38,7 @@ int main(int argc, char** argv) {
     spdlog::error("{}: {}", path, config.error());
     return 2;
   }
+  const auto notify = carillon::Notify::from_environment();
   auto engine = carillon::Engine::start(*config);
   if (!engine) {
     spdlog::error("{}", engine.error());
@@ -47,8 +49,8 @@ int main(int argc, char** argv) {
   std::printf("ready %s\n", (*engine)->description().c_str());
   std::fflush(stdout);
 
-  int signal = 0;
-  sigwait(&signals, &signal);
+  notify.send("READY=1\nSTATUS=" + (*engine)->description());
+  const int signal = notify.wait(signals, [&] { return (*engine)->has_stepped(); });
   spdlog::info("signal {}: ending all calls", signal);
   engine->reset();
   spdlog::info("stopped");

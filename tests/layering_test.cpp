@@ -40,7 +40,7 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"media", {"engine/base"}},
     {"dialer", {"engine/base"}},
     {"dialer/sim", {"engine/base", "dialer"}},
-    {"control", {"engine/base", "dialer", "engine/link/wire", "engine/link/engine.pb.h"}},
+    {"control", {"engine/base", "dialer", "engine/link/wire", "engine/link/engine.pb.h", "engine/notify.h"}},
     {"control/cli", {"engine/base", "media", "control", "engine/link/wire", "engine/link/engine.pb.h"}},
 };
 

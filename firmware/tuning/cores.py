@@ -11,7 +11,7 @@ LATENCY_MAX_US = 10  # of a sleep state's way back; a fiftieth of what a departu
 
 def pinning(machine, needs):
     cores = needs.shard_cores(machine.online)
-    wanted, why = "engine.pin = true, shards off CPU 0", "a shard that moves finds cold caches; CPU 0 has the kernel's work"
+    wanted, why = "engine.cores, off CPU 0", "a shard that moves finds cold caches; CPU 0 has the kernel's work"
     measured = f"{'pinned' if needs.pin else 'not pinned'}, {needs.shards} shard(s) on CPUs {cpulist.show(cores)}"
     if missing := cores - machine.online:
         return [Finding("pinning", FAIL, f"{measured}; CPUs {cpulist.show(missing)} are not there", wanted, why,
@@ -24,10 +24,10 @@ def pinning(machine, needs):
                         f"engine.shards = {max(1, len(machine.online) - 1)} or less" if len(machine.online) > 1
                         else "a machine with more cores")]
     if not needs.pin:
-        return [Finding("pinning", WARN, measured, wanted, why, "engine.pin = true in the engine's configuration")]
+        return [Finding("pinning", WARN, measured, wanted, why, "engine.cores (or pin = true) in the engine's configuration")]
     if 0 in cores:
         return [Finding("pinning", WARN, measured, wanted, why,
-                        "isolate the others, keep IRQs off CPU 0, and give shard 0 the least work")]
+                        "engine.cores = [...] that leaves CPU 0 out")]
     return [Finding("pinning", OK, measured, wanted, why)]
 
 

@@ -1,6 +1,6 @@
 """What the engine needs, from its configuration file. The engine itself judges the file; this reads what tuning needs.
 
-Numbers repeat engine/config.h (defaults), engine/engine.cpp (which CPU a pinned shard takes, sockets per shard) and
+Numbers repeat engine/config.h (defaults), engine/placement.cpp (which CPU a pinned shard takes), engine/network.cpp (sockets) and
 engine/io/config.h (socket buffers)."""
 
 import re
@@ -34,7 +34,7 @@ class Needs:
     eal: list = field(default_factory=list)
     port: str = ""       # of [dpdk]: a PCI address or the name of a virtual device
     nics: list = field(default_factory=list)  # PCI addresses or interface names
-    cores: set = field(default_factory=set)   # named by --cores; empty: by the engine's rule
+    cores: set = field(default_factory=set)   # named by engine.cores or --cores; empty: by the engine's rule
 
     @property
     def is_dpdk(self):
@@ -69,7 +69,7 @@ class Needs:
         return self.shards * self.sockets_per_shard + 1024  # recordings, journal, link
 
     def shard_cores(self, online):
-        """Shard i runs on CPU i, counted round (Engine::run)."""
+        """Those that are named, else shard i runs on CPU i, counted round (placement.cpp)."""
         if self.cores:
             return set(self.cores)
         count = max(1, len(online))
@@ -93,6 +93,16 @@ def _section(root, name):
     return value
 
 
+def _cores(named, shards):
+    if any(isinstance(core, bool) or not isinstance(core, int) or core < 0 for core in named):
+        raise BadConfig("engine.cores: must be a list of whole numbers")
+    if named and len(named) != shards:
+        raise BadConfig(f"engine.cores: {len(named)} named for {shards} shards: each needs one")
+    if len(set(named)) != len(named):
+        raise BadConfig("engine.cores: one is named twice: two shards would share it")
+    return set(named)
+
+
 def read(text):
     try:
         root = tomllib.loads(text)
@@ -102,6 +112,8 @@ def read(text):
     engine, io, rtp, record, dpdk = (_section(root, name) for name in ("engine", "io", "rtp", "record", "dpdk"))
     needs.shards = _take(engine, "shards", int, needs.shards)
     needs.pin = _take(engine, "pin", bool, needs.pin)
+    needs.cores = _cores(_take(engine, "cores", list, []), needs.shards)
+    needs.pin = needs.pin or bool(needs.cores)  # naming them pins
     needs.data_dir = _take(engine, "data_dir", str, needs.data_dir)
     needs.back_end = _take(io, "back_end", str, needs.back_end)
     needs.port_min = _take(rtp, "port_min", int, needs.port_min)

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/placement.h"
+
 namespace carillon {
 namespace {
 
@@ -27,7 +29,9 @@ name = "one"
 shards = 2
 data_dir = "somewhere"
 calls_max = 10
+calls_promised = 8
 pin = true
+cores = [3, 1]
 [sip]
 address = "0.0.0.0"
 port = 5080
@@ -54,7 +58,9 @@ sync = false
   EXPECT_EQ(config->engine.shards, 2u);
   EXPECT_EQ(config->engine.data_dir, "somewhere");
   EXPECT_EQ(config->engine.calls_max, 10u);
+  EXPECT_EQ(config->engine.calls_promised, 8u);
   EXPECT_TRUE(config->engine.pin);
+  EXPECT_THAT(config->engine.cores, testing::ElementsAre(3, 1));
   EXPECT_EQ(config->sip.port, 5080);
   EXPECT_EQ(config->sip.advertised, "192.0.2.1");
   EXPECT_EQ(config->sip.realm, "example");
@@ -69,6 +75,19 @@ sync = false
   EXPECT_FALSE(config->record.sync);
 }
 
+// The core of shard i is the i-th that is named; without names `pin` counts them round.
+TEST(EngineConfig, CoresAreGivenInTheirOrder) {
+  EXPECT_EQ(core_of(*parse_config("[engine]\nshards = 2\ncores = [3, 1]\n"), 1), 1u);
+  EXPECT_EQ(core_of(*parse_config("[engine]\npin = true\n"), 0), 0u);
+  EXPECT_EQ(core_of(*parse_config(""), 0), std::nullopt);
+}
+
+TEST(EngineConfig, ACoreThatIsNotThereIsRefusedByName) {
+  const auto config = parse_config("[engine]\ncores = [1023]\n");
+  EXPECT_THAT(placement_fault(*config), StartsWith("engine.cores: CPU 1023 is not online (0"));
+  EXPECT_EQ(placement_fault(*parse_config("[engine]\npin = true\n")), "");
+}
+
 TEST(EngineConfig, TheFirstFaultIsNamed) {
   const std::pair<const char*, const char*> cases[] = {
       {"[engine\n", "line 1: "},
@@ -79,6 +98,13 @@ TEST(EngineConfig, TheFirstFaultIsNamed) {
       {"[engine]\nshards = 0\n", "engine.shards: must be 1 to 64"},
       {"[engine]\nname = 7\n", "engine.name: must be text"},
       {"[engine]\npin = 1\n", "engine.pin: must be true or false"},
+      {"[engine]\ncores = 2\n", "engine.cores: must be a list of whole numbers"},
+      {"[engine]\ncores = [\"2\"]\n", "engine.cores: must be a list of whole numbers"},
+      {"[engine]\ncores = [-1]\n", "engine.cores: must be a list of whole numbers"},
+      {"[engine]\ncores = [2, 3]\n", "engine.cores: 2 named for 1 shards"},
+      {"[engine]\nshards = 2\ncores = [3, 3]\n", "engine.cores: 3 is named twice"},
+      {"[engine]\ncores = [4096]\n", "engine.cores: 4096: must be below 1024"},
+      {"[engine]\ncalls_promised = 3000\n", "engine.calls_promised: above engine.calls_max"},
       {"[sip]\nport = 70000\n", "sip.port: must be a whole number between 0 and 65535"},
       {"[sip]\nport = -1\n", "sip.port: must be"},
       {"[sip]\naddress = \"localhost\"\n", "sip.address: not an IP address"},
@@ -86,7 +112,8 @@ TEST(EngineConfig, TheFirstFaultIsNamed) {
       {"[sip]\nport = 0\n[engine]\nshards = 2\n", "sip.port: must be given"},
       {"[rtp]\nport_min = 80\n", "rtp.port_min: must be 1024"},
       {"[rtp]\nport_min = 2000\nport_max = 2100\n", "rtp.port_max: too few ports"},
-      {"[io]\nback_end = \"dpdk\"\n", "io.back_end: must be auto"},
+      {"[io]\nback_end = \"netmap\"\n", "io.back_end: must be auto"},
+      {"[io]\nback_end = \"dpdk\"\n", "dpdk.eal: needed"},
       {"[link]\nlisten = \"/run/x\"\n", "link.listen: must begin"},
       {"[link]\nlisten = \"tcp:127.0.0.1:1\"\n", "link.certificate: a TCP link needs"},
       {"[record]\nblocks = 1\n", "record.blocks: must be"},

@@ -41,8 +41,7 @@ class InstallTest(unittest.TestCase):
             "carillon-engine.service", "carillon-control.service", "carillon-tune.service", "carillon-retry@.service",
             "carillon.slice", "carillon.target")}
         drop_ins = {f"usr/share/carillon/drop-ins/carillon-{name}.conf" for name in (
-            "engine.service.d/dpdk", "engine.service.d/af_xdp", "engine.service.d/low_port", "engine.service.d/watchdog",
-            "control.service.d/watchdog")}
+            "engine.service.d/dpdk", "engine.service.d/af_xdp", "engine.service.d/low_port")}
         tune = {f"usr/lib/carillon/tuning/{file.name}" for file in (SOURCE / "firmware/tuning").glob("*.py")}
         self.assertEqual(self.files(), systemd | drop_ins | tune | {
             "usr/bin/carillon", "usr/bin/carillon-engine", "usr/bin/carillon-control", "usr/bin/carillon-tune",

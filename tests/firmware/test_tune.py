@@ -70,6 +70,16 @@ class CheckTest(MachineTest):
         self.assertIn("CPUs 0-1", found["pinning"]["measured"])
         self.assertEqual(found["isolcpus"]["wanted"], "1")  # the boot CPU cannot be isolated
 
+    def test_the_configurations_cores_are_judged(self):
+        config = DPDK.replace("pin = true", "cores = [2, 3]")
+        found = tune(good_server(self.folder), config=config)[1]
+        self.assertEqual(found["pinning"]["severity"], "ok")
+        self.assertIn("pinned, 2 shard(s) on CPUs 2-3", found["pinning"]["measured"])
+        for cores in ("[2]", "[2, 2]", "[2, true]", "3"):
+            with self.subTest(cores), contextlib.redirect_stderr(io.StringIO()) as said, self.assertRaises(SystemExit):
+                tune(good_server(self.folder), config=config.replace("[2, 3]", cores))
+            self.assertIn("cores: ", said.getvalue())
+
     def test_hugepages_follow_the_number_of_mbufs(self):
         machine = good_server(self.folder)
         self.assertIn("106 of 2 MiB", tune(machine, *CORES)[1]["hugepages.node0"]["wanted"])

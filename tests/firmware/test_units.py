@@ -75,13 +75,12 @@ class RulesTest(unittest.TestCase):
         self.assertGreaterEqual(seconds(unit(PROGRAMS[0]).one("TimeoutStopSec")), 2 * DRAIN_S)
         self.assertIn("kDrainMax = 2s;", (SOURCE / "engine/engine.cpp").read_text())
 
-    def test_the_watchdog_comes_with_notify_only(self):
+    def test_a_watchdog_hears_of_them(self):
         for name in PROGRAMS:
-            plain, watched = unit(name), unit(name, "watchdog")
-            self.assertEqual((plain.one("Type"), plain.one("WatchdogSec")), ("exec", ""))
-            self.assertEqual(watched.one("Type"), "notify")
+            service = unit(name)
+            self.assertEqual((service.one("Type"), service.one("NotifyAccess")), ("notify", "main"))
             # an idle shard steps once a second; it may miss one beat
-            self.assertGreaterEqual(seconds(watched.one("WatchdogSec")), 3)
+            self.assertGreaterEqual(seconds(service.one("WatchdogSec")), 3)
 
     def test_control_may_die_alone(self):
         control, engine = unit(PROGRAMS[1]), unit(PROGRAMS[0])
@@ -146,8 +145,7 @@ class SystemdTest(unittest.TestCase):
         self.assertEqual(self.verify(), [])
 
     def test_verify_with_all_drop_ins(self):
-        self.add(PROGRAMS[0], "af_xdp", "dpdk", "low_port", "watchdog")
-        self.add(PROGRAMS[1], "watchdog")
+        self.add(PROGRAMS[0], "af_xdp", "dpdk", "low_port")
         self.assertEqual(self.verify(), [])
 
     def test_verify_finds_a_misspelt_setting(self):
