@@ -57,6 +57,8 @@ class Shard {
   std::string open();
   /// One turn: take in, work, send out. Every part has a bound. False: there was nothing to do.
   bool step(TimePoint now, WallTime wall);
+  /// A bound of the last step was reached: it should be called again at once.
+  bool has_more() const { return has_more_; }
   /// When step() must be called next if nothing comes in; `now` or earlier: at once.
   TimePoint deadline() const;
   /// From now on no calls are taken and those that stand are ended with this reason, some per step.
