@@ -14,6 +14,7 @@
 
 #include "engine/engine.h"
 #include "engine/notify.h"
+#include "engine/placement.h"
 #include "engine/self_test/self_test.h"
 
 namespace carillon {
@@ -21,6 +22,10 @@ namespace {
 
 /// Prints the figures and leaves the promise where the engine looks for it.
 int test_box(const EngineConfig& config, const std::string& json_path) {
+  if (const std::string fault = placement_fault(config); !fault.empty()) {
+    spdlog::error("{}", fault);
+    return 1;
+  }
   const std::string& folder = config.engine.data_dir;
   std::error_code error;
   std::filesystem::create_directories(folder, error);
@@ -75,7 +80,7 @@ int main(int argc, char** argv) {
   auto* const config_option = app.add_option("--config", path, "configuration file (TOML)")->check(CLI::ExistingFile);
   auto* const test_option = app.add_flag("--self-test", tests,
                                          "measure this box for the configuration (without: the defaults), say what it "
-                                         "may promise and end; takes about 10 s");
+                                         "may promise and end; takes about 8 s");
   app.add_option("--json", json_path, "with --self-test: the figures as JSON, beside DATA_DIR/self-test.json")
       ->needs(test_option);
   app.footer(

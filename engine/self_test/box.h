@@ -16,7 +16,8 @@ struct Lateness {
   double busy_rate = 0;  ///< processor time taken, 0..1 of the core
 };
 
-/// On the calling thread, for `time`. It sleeps from one to the next, or looks at the clock all the time.
+/// On the calling thread, for `time`. A gap counts for each moment that it covers, as each would have been a beat. It
+/// sleeps from one to the next, or looks at the clock all the time.
 Lateness lateness(bool sleeps, Duration time);
 
 /// Bytes, but for the limit: -1 is none.
