@@ -106,7 +106,7 @@ TEST_F(SelfTest, NoPacketIsLostOnTheWay) {
   ASSERT_TRUE(kernel) << kernel.error();
   const auto stack = self_test::stack_cost(60ms);
   for (const auto& cost : {*kernel, stack}) {
-    EXPECT_GT(cost.packets, 1000u) << cost.back_end;
+    EXPECT_GT(cost.packets, 100u) << cost.back_end;  // of a busy machine, too
     EXPECT_EQ(cost.lost, 0u) << cost.back_end;
     EXPECT_GT(cost.ns, 1) << cost.back_end;
   }
