@@ -36,6 +36,18 @@ Duration thread_time() {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
+/// A shard that polls looks so often. Packets that came meanwhile are taken as one burst, whose memory is fetched ahead;
+/// nothing in telephony hears the difference, and a processor that rests is cooler.
+constexpr Duration kTurn = 25us;
+
+TimePoint rest(TimePoint until, TimePoint now) {
+  while (now < until) {
+    __builtin_ia32_pause();
+    now = MonoClock::now();
+  }
+  return now;
+}
+
 const std::string& first_of(const std::string& a, const std::string& b) { return a.empty() ? b : a; }
 
 Endpoint endpoint(const std::string& address, std::uint16_t port) {
@@ -227,7 +239,7 @@ void Engine::run(std::size_t index) {
     const Duration cpu = network_->polls() ? Duration{0} : thread_time();
     core.shard->note_step(network_->polls() ? after - now : cpu - cpu_before, has_worked, after);
     if (core.shard->is_silent() || now >= give_up) return;
-    now = after;
+    now = network_->polls() && !core.shard->has_more() ? rest(now + kTurn, after) : after;
     cpu_before = cpu;
   }
 }

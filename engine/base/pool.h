@@ -75,7 +75,8 @@ class Pool {
       if (slots_[i].is_alive) visit(Handle{i, slots_[i].generation}, *slots_[i].value());
   }
   /// What lives in this place, or null.
-  const T* at(std::uint32_t index) const { return slots_[index].is_alive ? slots_[index].value() : nullptr; }
+  T* at(std::uint32_t index) { return slots_[index].is_alive ? slots_[index].value() : nullptr; }
+  const T* at(std::uint32_t index) const { return const_cast<Pool*>(this)->at(index); }
   std::size_t size() const { return capacity_ - free_.size(); }
   std::size_t capacity() const { return capacity_; }
 

@@ -276,11 +276,14 @@ void Calls::brain(bool present, TimePoint now) {
 
 void Calls::end_some(std::string_view why, int most, TimePoint now) {
   is_draining_ = true;
-  legs_.each([&](Handle, Leg& leg) {
-    if (leg.is_ended || most-- <= 0) return;
-    const bool is_waiting = leg.cdr.inbound && !leg.is_answered();
-    end(leg, {EndedBy::kEngine, kCauseTemporary, static_cast<std::uint16_t>(is_waiting ? 503 : 0), why}, now);
-  });
+  // round and round, some places each time: a walk over all legs would keep them from their speech
+  for (int looked = 0; looked < kEndScan && most > 0; ++looked) {
+    Leg* leg = legs_.at(end_at_++ % static_cast<std::uint32_t>(legs_.capacity()));
+    if (!leg || leg->is_ended) continue;
+    --most;
+    const bool is_waiting = leg->cdr.inbound && !leg->is_answered();
+    end(*leg, {EndedBy::kEngine, kCauseTemporary, static_cast<std::uint16_t>(is_waiting ? 503 : 0), why}, now);
+  }
 }
 
 }  // namespace carillon::call

@@ -302,6 +302,8 @@ class Calls {
   std::uint64_t incoming_counter_, bridge_counter_ = 0;
   std::uint32_t bridges_ = 0, recordings_ = 0;
   Duration beat_late_{0}, beat_latest_{0};
+  static constexpr int kEndScan = 1024;
+  std::uint32_t end_at_ = 0;  // where end_some() goes on
   bool is_draining_ = false;
   bool has_brain_ = true;  // until the link says otherwise
   TimePoint wall_at_;

@@ -51,7 +51,8 @@ constexpr const char* kEnders[] = {"nobody", "the peer", "control", "the plan", 
 
 }  // namespace
 
-TraceLog::TraceLog(std::size_t messages_max, std::size_t legs_max) : messages_(messages_max), stories_(legs_max) {}
+TraceLog::TraceLog(std::size_t messages_max, std::size_t legs_max)
+    : messages_(messages_max), stories_(legs_max), index_(legs_max) {}
 
 void TraceLog::message(bool is_in, const Endpoint& peer, ByteView data, WallTime at) {
   const auto call_id = sip::call_id_of(data);
@@ -70,12 +71,8 @@ void TraceLog::message(bool is_in, const Endpoint& peer, ByteView data, WallTime
 }
 
 const TraceLog::Story* TraceLog::find(LegId leg) const {
-  const std::uint64_t kept = std::min<std::uint64_t>(stories_count_, stories_.size());
-  for (std::uint64_t back = 1; back <= kept; ++back) {
-    const Story& story = stories_[(stories_count_ - back) % stories_.size()];
-    if (story.leg == leg) return &story;
-  }
-  return nullptr;
+  const Handle at = leg ? index_.find(leg) : Handle{};
+  return at ? &stories_[at.index] : nullptr;
 }
 
 TraceLog::Story* TraceLog::story(LegId leg) { return const_cast<Story*>(find(leg)); }
@@ -83,9 +80,12 @@ TraceLog::Story* TraceLog::story(LegId leg) { return const_cast<Story*>(find(leg
 void TraceLog::bind(LegId leg, std::string_view call_id, std::string_view trunk) {
   Story* story = this->story(leg);
   if (!story) {
-    story = &stories_[stories_count_++ % stories_.size()];
+    const auto at = static_cast<std::uint32_t>(stories_count_++ % stories_.size());
+    story = &stories_[at];
+    if (story->leg) index_.remove(story->leg);  // the oldest gives way
     *story = {};
     story->leg = leg;
+    index_.add(leg, {at, 1});
   }
   story->trunk.assign(trunk);
   const std::uint64_t dialog = hash_of(call_id);

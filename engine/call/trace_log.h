@@ -11,6 +11,7 @@
 #include "engine/base/fixed_text.h"
 #include "engine/base/time.h"
 #include "engine/call/event.h"
+#include "engine/call/leg_index.h"
 
 namespace carillon::call {
 
@@ -66,6 +67,7 @@ class TraceLog {
 
   std::vector<Message> messages_;
   std::vector<Story> stories_;
+  LegIndex index_;                                        // of stories_
   std::uint64_t messages_count_ = 0, stories_count_ = 0;  // ever; the ring index is the remainder
 };
 

@@ -8,6 +8,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/base/time.h"
+#include "engine/io/port.h"
 
 namespace carillon::io {
 
@@ -65,6 +66,8 @@ class FramePort {
   virtual bool offers_checksums() const = 0;
   virtual bool has_link() const = 0;
   virtual const FrameCounters& counters() const = 0;
+  /// Of the pool that receive() and allocate() draw from; about once a second.
+  virtual BufferLevel buffers() const { return {}; }
   /// "dpdk net_memif", "frames in memory", for logs and status.
   virtual const char* name() const = 0;
 };

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "engine/base/bytes.h"
 #include "engine/base/endpoint.h"
@@ -44,6 +45,15 @@ struct PortCounters {
   std::uint64_t receive_full = 0;  ///< no buffer was free: the kernel kept or dropped it
 };
 
+struct NamedCount {
+  std::string_view name;
+  std::uint64_t count = 0;
+};
+/// Of the buffers that packets lie in; room 0: not known.
+struct BufferLevel {
+  std::uint32_t used = 0, room = 0;
+};
+
 class Port {
  public:
   virtual ~Port() = default;
@@ -73,6 +83,13 @@ class Port {
   virtual void wake() = 0;
 
   virtual const PortCounters& counters() const = 0;
+  /// What it has dropped besides, by reason, as far as `out` has room; returns how many. About once a second.
+  virtual std::size_t drops(std::span<NamedCount> out) const {
+    (void)out;
+    return 0;
+  }
+  /// About once a second.
+  virtual BufferLevel buffers() const { return {}; }
   /// "uring", "mmsg", "sim": what really runs, for logs and status.
   virtual const char* name() const = 0;
 };

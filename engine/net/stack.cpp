@@ -171,4 +171,25 @@ void Stack::poll_kernel() {
   net_counters_.from_kernel += count;
 }
 
+// What was lost, not what was merely handled; and what the device below has lost.
+std::size_t Stack::drops(std::span<io::NamedCount> out) const {
+  const io::FrameCounters& frames = parts_.frames.counters();
+  const NetCounters& net = net_counters_;
+  const io::NamedCount all[] = {
+      {"net_not_ours", net.not_ours + net.wrong_vlan},
+      {"net_malformed", net.malformed + net.martian + frames.broken},
+      {"net_checksum", net.bad_checksum},
+      {"net_no_socket", net.no_socket},
+      {"net_fragments", net.fragments_refused + net.fragments_overlap + net.fragments_expired + net.fragments_full},
+      {"net_between_shards", net.passed_full + net.news_full},
+      {"net_no_buffer", net.no_frame + frames.no_buffer},
+      {"net_no_route", net.no_route + net.neighbours_full + net.neighbours_failed},
+      {"net_waiting", net.pending_dropped + net.too_long},
+      {"net_device_full", frames.send_refused},
+      {"net_device_missed", frames.missed}};
+  const std::size_t count = std::min(out.size(), std::size(all));
+  std::copy_n(all, count, out.begin());
+  return count;
+}
+
 }  // namespace carillon::net

@@ -61,6 +61,8 @@ class Stack final : public io::Port {
   void wait(TimePoint until) override { parts_.frames.wait(std::min(until, next_deadline())); }
   void wake() override { parts_.frames.wake(); }
   const io::PortCounters& counters() const override { return counters_; }
+  std::size_t drops(std::span<io::NamedCount> out) const override;
+  io::BufferLevel buffers() const override { return parts_.frames.buffers(); }
   const char* name() const override { return "net"; }
 
   /// When receive() must be called next if nothing comes in.

@@ -306,6 +306,8 @@ void Shard::report_load(call::ShardStats& stats, TimePoint now) {
   const auto depth = [&](std::string_view name, std::size_t used, std::size_t room) {
     stats.depths[stats.depths_count++] = {name, static_cast<std::uint32_t>(used), static_cast<std::uint32_t>(room)};
   };
+  load_.buffers = parts_.port.buffers();
+  if (load_.buffers.room != 0) depth("buffers", load_.buffers.used, load_.buffers.room);
   depth("legs", calls_->legs(), config_.legs_max);
   depth("commands", parts_.rings.commands.size(), parts_.rings.capacity);
   depth("events", calls_->events_waiting(), calls_->events_room());
@@ -350,6 +352,9 @@ void Shard::report(TimePoint now) {
   drop("calls_full", calls.refused_full + calls.media_full);
   drop("calls_no_brain", calls.refused_no_brain);
   drop("calls_overload", gate_.refused());
+  std::array<io::NamedCount, 16> port_drops;
+  const std::size_t port_drops_count = parts_.port.drops(port_drops);
+  for (const auto& [name, count] : std::span(port_drops).first(port_drops_count)) drop(name, count);
   drop("events", calls_->events_dropped() + calls.recordings_refused);
   event.body.stats = stats;
   calls_->push_event(event);

@@ -57,6 +57,8 @@ class Shard {
   std::string open();
   /// One turn: take in, work, send out. Every part has a bound. False: there was nothing to do.
   bool step(TimePoint now, WallTime wall);
+  /// A bound of the last step was reached: it should be called again at once.
+  bool has_more() const { return has_more_; }
   /// When step() must be called next if nothing comes in; `now` or earlier: at once.
   TimePoint deadline() const;
   /// From now on no calls are taken and those that stand are ended with this reason, some per step.
@@ -74,7 +76,11 @@ class Shard {
     }
     load_.busy += time;
     load_.step_longest = std::max(load_.step_longest, time);
-    gate_.note({.busy = time, .beat_late = calls_->beat_late(), .legs = static_cast<std::uint32_t>(calls_->legs())},
+    gate_.note({.busy = time,
+                .beat_late = calls_->beat_late(),
+                .legs = static_cast<std::uint32_t>(calls_->legs()),
+                .pool_used = load_.buffers.used,
+                .pool_room = load_.buffers.room},
                now);
   }
 
@@ -143,6 +149,7 @@ class Shard {
     Duration busy{0}, busy_reported{0};
     Duration step_longest{0};  // since the last report
     TimePoint reported_at{};
+    io::BufferLevel buffers;  // as of the last report
   } load_;
   bool has_more_ = false;
   bool has_worked_ = false;  // this step

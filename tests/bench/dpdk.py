@@ -22,6 +22,8 @@ CHANNELS_PER_ADDRESS = (PORTS[1] - PORTS[0]) // 2  # RTP and RTCP
 RING = 13  # log2 of a memif ring's descriptors: what 4 ms of stall can fill at 2 million packets a second
 ENGINE_MB, FAR_MB = 512, 192
 RAMP = 1000  # calls per second while channels are set up
+WRONG = ("payload_wrong", "timestamp_wrong", "malformed", "unsound", "doubled", "reordered")
+TALK_MS = 3_600_000  # no call ends by itself: engine and load are ended once the point is measured
 
 
 def prefer(pid):
@@ -125,7 +127,9 @@ class Bench:
         return Process("load", [str(word) for word in command], self.path / "load.log")
 
     def close(self):
-        self.engine.terminate()
+        status = self.engine.terminate(30)
+        if status != 0:
+            print(f"the engine ended with {status}: {self.engine.tail(3)}")
         self.far.close()
         self.folder.cleanup()
 
@@ -139,7 +143,8 @@ def wait_line(process, start, timeout):
             if line.startswith(start):
                 return line
         if not running or time.monotonic() > deadline:
-            raise ProcessError(f"no '{start}' from {process.name}:\n{process.tail(4)}")
+            said = [line for line in process.lines() if not line.startswith("stats ")]
+            raise ProcessError(f"no '{start}' from {process.name}; {' '.join(said[-3:])[:300]}")
         time.sleep(0.2)
 
 
@@ -156,9 +161,9 @@ def stats_between(process, first_ms, last_ms):
     return {"seconds": (end["wall_ms"] - begin["wall_ms"]) / 1000, **grown, "drops": {name: count for name, count in drops.items() if count}}
 
 
-def measure(bench, load, options, channels, talk_s):
+def measure(bench, load, options, channels):
     """The point once all calls are up: what the receiver judged and what the engine says it cost."""
-    steady = wait_line(load, "steady", talk_s)
+    steady = wait_line(load, "steady", 3 * channels / RAMP + 30)
     answered = int(steady.split()[1])
     time.sleep(2)
     bench.far.start()
@@ -173,7 +178,7 @@ def measure(bench, load, options, channels, talk_s):
     sent = max(1, score["packets"] + score["lost"])
     return {"wanted": channels, "channels": min(answered, score["heard_min"]), "us": grown["busy_ns"] / 1000 / max(1, answered) / grown["seconds"],
             "core_share": grown["busy_ns"] / 1e9 / grown["seconds"], "lost": score["lost"], "lost_share": score["lost"] / sent,
-            "wrong": score["payload_wrong"] + score["timestamp_wrong"] + score["malformed"] + score["unsound"],
+            "wrong": sum(score[fault] for fault in WRONG),
             "late": grown["late_frames"], "p50": score["deviation_p50_us"] / 1000, "p99": score["deviation_p99_us"] / 1000,
             "p999": score["deviation_p999_us"] / 1000, "max": score["deviation_max_us"] / 1000,
             "blurred_share": score["blurred"] / max(1, score["packets"]), "memory": memory / max(1, answered),
@@ -186,12 +191,10 @@ def measure(bench, load, options, channels, talk_s):
 def playback_point(memory, channels, options, speak, detect_every=0):
     bench = Bench(memory, channels, ["--speak", speak, "--voice", options.voice, "--expect-payload", options.prompt])
     try:
-        ramp = channels / RAMP
-        talk_s = ramp + options.seconds + 12
-        load = bench.load(calls=channels, rate=RAMP, talk_ms=int(1000 * talk_s), prompt=options.prompt, patience=20,
+        load = bench.load(calls=channels, rate=RAMP, talk_ms=TALK_MS, prompt=options.prompt, patience=20,
                           **({"detect_every": detect_every} if detect_every else {}))
         try:
-            return measure(bench, load, options, channels, talk_s)
+            return measure(bench, load, options, channels)
         finally:
             load.terminate()
     finally:
@@ -207,8 +210,9 @@ def floor(memory, mode, channels, seconds):
                "--mbufs", 32767]
     bare = Process("floor", [str(word) for word in command], path / "floor.log")
     prefer(bare.pid)
-    far = Far(path, memory, "--channels", channels, *(["--source", channels] if mode == "echo" else []))
+    far = None
     try:
+        far = Far(path, memory, "--channels", channels, *(["--source", channels] if mode == "echo" else []))
         bare.wait_ready(30)
         time.sleep(1)
         far.start()
@@ -218,7 +222,8 @@ def floor(memory, mode, channels, seconds):
         return {**json.loads(bare.lines()[-1]), "heard": heard}
     finally:
         bare.terminate()
-        far.close()
+        if far:
+            far.close()
         shutil.rmtree(path)
 
 
@@ -293,10 +298,9 @@ def bridge_point(memory, channels, options):
     """Both sides of each pair are recorded, into memory (/dev/shm). The far side speaks; what it hears is its own voice."""
     bench = Bench(memory, channels, ["--speak", 1, "--voice", options.voice], blocks=4 * channels)
     try:
-        talk_s = channels / RAMP + options.seconds + 14
-        load = bench.load(calls=channels, rate=RAMP, talk_ms=int(1000 * talk_s), patience=20, bridge="same", record=True)
+        load = bench.load(calls=channels, rate=RAMP, talk_ms=TALK_MS, patience=20, bridge="same", record=True)
         try:
-            return measure(bench, load, options, channels, talk_s)
+            return measure(bench, load, options, channels)
         finally:
             load.terminate()
     finally:

@@ -154,7 +154,7 @@ class Sink {
       const auto [entry, is_new] = speakers_.try_emplace(call_id, port);
       ++(is_new ? score_.invites : score_.retransmitted);
       body = fmt::format(
-          "v=0\r\no=sink 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\n",
+          "v=0\r\no=sink 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n",
           rtp_port_);
     } else if (speakers_.erase(call_id)) {
       ++score_.byes;

@@ -155,6 +155,8 @@ bool Queue::has_link() const {
   return rte_eth_link_get_nowait(port_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
+BufferLevel Queue::buffers() const { return {rte_mempool_in_use_count(pool_), pool_->size}; }
+
 /// About once a second: the device's own books beside ours. They are the whole device's, so queue 0 tells them.
 const FrameCounters& Queue::counters() const {
   if (queue_ != 0) return counters_;

@@ -34,6 +34,7 @@ class Queue final : public FramePort {
   bool offers_checksums() const override { return has_checksums_; }
   bool has_link() const override;
   const FrameCounters& counters() const override;
+  BufferLevel buffers() const override;
   const char* name() const override { return name_.c_str(); }
 
  private:

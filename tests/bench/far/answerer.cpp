@@ -271,7 +271,8 @@ void Answerer::send_stored(DpdkPort& port, std::uint32_t index, std::string_view
       return;
     }
     const std::string& tail = tails_[plan_.address(index) - options_.address_first];
-    constexpr std::string_view kFormats = " RTP/AVP 0\r\n";
+    // with digits by RFC 4733, as carriers offer them: without, the engine has to listen for sung ones
+    constexpr std::string_view kFormats = " RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
     const std::uint32_t media_port = plan_.port(index);
     const auto digits = static_cast<std::uint32_t>(media_port < 10'000 ? 4 : 5);
     pen << "Content-Type: application/sdp\r\nContent-Length: "
