@@ -5,9 +5,12 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <random>
 
 #include "engine/placement.h"
+#include "engine/promise.h"
 
 namespace carillon {
 namespace {
@@ -125,9 +128,33 @@ shard::ShardConfig Engine::shard_config(std::uint32_t index) const {
   shard.realm = config_.sip.realm;
   shard.offers_sha256 = config_.sip.offers_sha256;
   shard.nonce_key = nonce_key_;
+  shard.admission.legs_promised = legs_promised_;
   // between us and the wire is the kernel's scheduler: its hiccups are no overload
   if (!network_->polls()) shard.admission.beat_late_max = 15ms;
   return shard;
+}
+
+/// By the configuration, else by the self-test of this machine and back end.
+void Engine::take_promise() {
+  const std::uint32_t shards = config_.engine.shards;
+  if (config_.engine.calls_promised != 0) {
+    legs_promised_ = (config_.engine.calls_promised + shards - 1) / shards;
+    promise_ = fmt::format("{} legs per shard by engine.calls_promised", legs_promised_);
+    return;
+  }
+  const std::string path = config_.engine.data_dir + "/self-test.json";
+  std::ifstream in(path);
+  const auto promise =
+      in ? read_promise(std::string(std::istreambuf_iterator<char>(in), {}), cpu_model(), network_->name())
+         : Result<Promise, std::string>(std::string("no self-test yet"));
+  if (!promise) {
+    promise_ = fmt::format("no limit but the measured headroom: {}: {} (carillon-engine --self-test --config FILE)",
+                           path, promise.error());
+    return;
+  }
+  legs_promised_ = promise->legs_per_shard;
+  promise_ = fmt::format("{} legs per shard by the self-test of {} ({}, {:.0f} % of the core left)", legs_promised_,
+                         promise->date, promise->back_end, 100 * kPromisedHeadroom);
 }
 
 std::string Engine::start_shards() {
@@ -137,6 +164,7 @@ std::string Engine::start_shards() {
     if (!made) return made.error();
     core.port = std::move(*made);
     warning_ = network_->warning();
+    if (index == 0) take_promise();  // the back end has a name now
     const shard::ShardConfig shard = shard_config(index);
     core.rings = std::make_unique<call::ShardRings>(4 * shard.legs_max + 4096);
     core.recorder = std::make_unique<shard::Recorder>(disk_->channel(index), shard.legs_max);

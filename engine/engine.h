@@ -31,6 +31,8 @@ class Engine {
   std::string description() const;
   /// Why a back end stands in for the one that was wanted; empty: it does not.
   const std::string& warning() const { return warning_; }
+  /// What new calls are held to beside the measured headroom: a line for the log.
+  const std::string& promise() const { return promise_; }
   /// Every shard has stepped since the last call. A shard that sleeps steps once a second. The main thread's.
   bool has_stepped();
 
@@ -55,11 +57,13 @@ class Engine {
   std::string start_network();
   std::string start_shards();
   shard::ShardConfig shard_config(std::uint32_t index) const;
+  void take_promise();
   std::string start_link();
   void run(std::size_t index);
 
   const EngineConfig config_;
-  std::string warning_;
+  std::string warning_, promise_;
+  std::uint32_t legs_promised_ = 0;  // per shard; 0: no promise
   std::unique_ptr<record::Disk> disk_;
   call::TrunkBoard trunks_;
   shard::Mesh mesh_;

@@ -16,6 +16,7 @@
 
 #include "control/link/engine_link.h"
 #include "engine/link/wire/digest.h"
+#include "engine/promise.h"
 
 namespace carillon {
 namespace {
@@ -33,13 +34,14 @@ fs::path make_folder() {
 /// carillon-engine as a child; killed at the end if it still runs.
 class Process {
  public:
-  Process(const fs::path& folder, const std::string& name) : data_(folder / name) {
+  Process(const fs::path& folder, const std::string& name, const std::string& more = "") : data_(folder / name) {
     const fs::path config = folder / (name + ".toml");
     std::random_device device;
     const unsigned rtp = 20000 + 2 * (device() % 19000);
     std::ofstream(config) << "[engine]\nname = \"" << name << "\"\ndata_dir = \"" << data_.string()
-                          << "\"\ncalls_max = 50\n[sip]\nport = 0\n[rtp]\nport_min = " << rtp
-                          << "\nport_max = " << rtp + 999 << "\n";
+                          << "\"\ncalls_max = 50\n"
+                          << more << "[sip]\nport = 0\n[rtp]\nport_min = " << rtp << "\nport_max = " << rtp + 999
+                          << "\n";
     int out[2];
     EXPECT_EQ(pipe2(out, O_CLOEXEC), 0);
     pid_ = fork();
@@ -270,6 +272,39 @@ TEST_F(EngineProcess, KilledInACallItReportsItsEndAndTheRepairedRecordingAtTheNe
   EXPECT_TRUE(recorded->record_done().repaired());
   EXPECT_EQ(recorded->record_done().leg(), 43u);
   EXPECT_GT(recorded->record_done().duration_ms(), 1000u);
+}
+
+/// One call that lives and another: why `near` does not take the second, or empty.
+std::string refusal_of_second_call(const Process& near, const Process& far) {
+  Hand far_hand(far.link(), answer_and_record);
+  Hand hand(near.link());
+  EXPECT_TRUE(far_hand.link().call(trunk("near", near.sip_port()), 5s));
+  hand.send(trunk("far", far.sip_port()));
+  const std::string wav = tone_wav(1.0), name = link::sha256_hex(bytes_of(wav));
+  EXPECT_TRUE(hand.link().upload_prompt(name, wav));
+  hand.send(originate(51, name, 100));
+  EXPECT_TRUE(hand.wait_state(51, wire::LegState::ANSWERED));
+  const auto second = hand.link().call(originate(52, name, 1), 5s);
+  return second ? "" : second.error().text;
+}
+
+TEST_F(EngineProcess, ACallBeyondThePromiseIsRefused) {
+  Process near(folder_, "near", "calls_promised = 1\n"), far(folder_, "far");
+  EXPECT_EQ(refusal_of_second_call(near, far), "engine overloaded");
+}
+
+// The file of --self-test: a machine of another kind promised it, so it does not count; then ours.
+TEST_F(EngineProcess, ThePromiseOfTheSelfTestHoldsOnTheMachineThatGaveIt) {
+  Process far(folder_, "far");
+  for (const std::string& cpu : {std::string("abacus"), cpu_model()}) {
+    fs::create_directories(folder_ / "near");
+    std::ofstream(folder_ / "near/self-test.json") << "{\"date\":\"2026-01-02T03:04:05.678Z\",\"cpu\":\"" << cpu
+                                                   << "\",\"promises\":[{\"back_end\":\"uring\",\"legs_per_shard\":1},"
+                                                      "{\"back_end\":\"mmsg\",\"legs_per_shard\":1}]}";
+    const Process near(folder_, "near");
+    EXPECT_EQ(refusal_of_second_call(near, far), cpu == cpu_model() ? "engine overloaded" : "");
+    fs::remove_all(folder_ / "near");
+  }
 }
 
 TEST_F(EngineProcess, AFaultyConfigurationIsRefusedByName) {
