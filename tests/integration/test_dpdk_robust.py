@@ -23,6 +23,7 @@ OURS, FAR, SIP_PORT = "10.9.0.1", "10.9.0.200", 5060
 KILLS, CALLS_AT_KILL, CALLS_AFTER = 3, 50, 10
 STORMS, GARBAGE, GARBAGE_SECONDS, CALLS_IN_STORM = 2, 200_000, 2, 20
 GROWN_MAX = 1 << 20  # bytes of the engine's memory: 5 for each frame of garbage
+MEDIA_TIMEOUT_S = 30  # where a plan names none
 MBUFS = 5120  # the fewest that one queue may have
 REFUSALS_MAX = 15
 
@@ -143,10 +144,16 @@ class DpdkRobustTest(unittest.TestCase):
         return json.loads(load.lines()[-1])
 
     @staticmethod
-    def drops(load):
+    def stats(load):
+        return [json.loads(line[6:]) for line in load.lines() if line.startswith("stats ")]
+
+    def drops(self, load):
         """{reason: count} as the engine told last."""
-        stats = [json.loads(line[6:]) for line in load.lines() if line.startswith("stats ")]
-        return {reason: int(count) for reason, count in stats[-1]["drops"].items()}
+        return {reason: int(count) for reason, count in self.stats(load)[-1]["drops"].items()}
+
+    def legs(self, load):
+        """How many there were, second by second."""
+        return [int(stats["legs"]) for stats in self.stats(load)]
 
     def resident(self):
         return int(Path(f"/proc/{self.engine.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -168,6 +175,24 @@ class DpdkRobustTest(unittest.TestCase):
             self.assertEqual((sums["answered"], sums["open"]), (CALLS_AT_KILL, 0), sums)
             sums = self.sums(self.steady_load(CALLS_AFTER, 500))
             self.assertEqual((sums["good"], sums["open"]), (CALLS_AFTER, 0), sums)
+        self.check_end()
+
+    def test_the_other_end_is_killed_and_stays_away(self):
+        """Legs that would play on for a minute end when they have not heard anything for so long; none stays."""
+        self.far = Far(self.path)
+        load = self.steady_load(CALLS_AFTER, 60000)
+        time.sleep(1)  # a leg that has heard its peer
+        self.far.kill9()
+        self.far, killed = None, time.monotonic()
+        sums = self.sums(load)
+        self.assertEqual((sums["answered"], sums["open"]), (CALLS_AFTER, 0), sums)
+        self.assertGreater(time.monotonic() - killed, MEDIA_TIMEOUT_S - 2)
+        self.assertLess(time.monotonic() - killed, MEDIA_TIMEOUT_S + 10)
+        self.far = Far(self.path)
+        load = self.steady_load(CALLS_AFTER, 2500)  # long enough to be told how many legs there are
+        sums = self.sums(load)
+        self.assertEqual((sums["good"], sums["open"]), (CALLS_AFTER, 0), sums)
+        self.assertLessEqual(max(self.legs(load)), CALLS_AFTER)
         self.check_end()
 
     def test_a_storm_of_garbage_beside_calls(self):
