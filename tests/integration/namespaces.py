@@ -1,6 +1,7 @@
 """Two network namespaces joined by a veth pair, made for one test: `engine` has a bare device for AF_XDP, `peer` has
 addresses and the kernel's own stack. Nothing of the machine's network is touched; leaving the block removes both."""
 
+import atexit
 import contextlib
 import ctypes
 import os
@@ -94,6 +95,7 @@ class VethPair:
         self.addresses = peer_addresses
 
     def __enter__(self):
+        atexit.register(self.remove)  # Ctrl-C ends unittest without its clean-ups
         try:
             self._make()
         except BaseException:
@@ -108,6 +110,7 @@ class VethPair:
         """The devices go with their namespaces, once the last process in there has ended."""
         for namespace in (self.engine, self.peer):
             subprocess.run(["ip", "netns", "del", namespace.name], check=False, stderr=subprocess.DEVNULL)
+        atexit.unregister(self.remove)
 
     @staticmethod
     def _remove_orphans():
