@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -320,6 +321,38 @@ TEST_F(FarSide, RefusesCallsBeyondItsRoomAndTakesRubbish) {
     send(kFar, kSip, kSip, rubbish);
   send(kFar, kSip, kSip, request("OPTIONS", 3));
   EXPECT_EQ(status(), "SIP/2.0 200 OK");
+}
+
+TEST_F(FarSide, AStormIsAsLongAsAskedAndHasManyShapes) {
+  constexpr std::size_t kFrames = 4000;
+  start(fmt::format("--garbage {} --garbage-seconds 0.5", kFrames));
+  send(kFar, kSip, kSip, request("OPTIONS", 1));  // so that it knows our MAC address
+  EXPECT_EQ(status(), "SIP/2.0 200 OK");
+  far_->tell("garbage");
+  EXPECT_THAT(far_->line(), HasSubstr("started"));
+  std::map<std::uint16_t, std::size_t> by_type;
+  std::size_t all = 0, sound = 0;
+  for (const auto end = Clock::now() + 5s; all < kFrames && Clock::now() < end;) {
+    const auto frames = port_->receive();
+    for (const rte_mbuf* mbuf : frames) {
+      const Bytes frame = bytes_of(mbuf);
+      if (frame.size() == 42 && read32(frame.data() + 28) == kFar) continue;  // it still asks for our MAC address
+      ++all;
+      ++by_type[read16(frame.data() + 12)];
+      const auto datagram = read_datagram(frame);
+      sound += datagram && is_sound(frame);
+      EXPECT_FALSE(datagram && datagram->source == kFar) << "spoof of the far side itself";
+    }
+    DpdkPort::release(frames);
+  }
+  EXPECT_EQ(all, kFrames);
+  EXPECT_FALSE(receive(kSip, 200ms)) << "more than was asked for";
+  EXPECT_GT(by_type[RTE_ETHER_TYPE_ARP], kFrames / 20);
+  EXPECT_GT(by_type[RTE_ETHER_TYPE_IPV6], kFrames / 20);
+  EXPECT_GT(by_type[RTE_ETHER_TYPE_IPV4], kFrames / 3);
+  EXPECT_GT(by_type.size(), 100u) << "and types that nobody speaks";
+  EXPECT_GT(sound, kFrames / 10) << "some are broken no earlier than in what they carry";
+  EXPECT_LT(sound, kFrames / 3);
 }
 
 TEST_F(FarSide, CancelledBeforeItsAnswerACallEndsWith487) {

@@ -16,7 +16,8 @@ Far::Far(const FarOptions& options, const PortPlan& plan, DpdkPort& port, const 
       neighbour_(options, plan, port.mac(), rate),
       answerer_(options, plan, port.mac(), rate),
       judge_(options.channels, expected, rate),
-      speaker_(voice, options.channels, options.speak, rate) {
+      speaker_(voice, options.channels, options.speak, rate),
+      garbage_(options, port.mac(), rate) {
   turned_ = emptied_ = tsc_now();
 }
 
@@ -39,6 +40,7 @@ bool Far::step() {
     Answerer::News news;
     for (int i = 0; i < 8 && answerer_.run_due(port_, now, news); ++i) heed(news);
     speaker_.run_due(port_, now);
+    garbage_.run_due(port_, now);
   }
   if (now > housekept_) {
     judge_.tick(now);
@@ -67,6 +69,7 @@ void Far::note_turn(Tsc now) {
 
 void Far::take(rte_mbuf* mbuf, Tsc now) {
   const Bytes frame = bytes_of(mbuf);
+  garbage_.hear(frame);
   const auto datagram = read_datagram(frame);
   if (!datagram) {
     neighbour_.take(port_, frame);
@@ -140,15 +143,17 @@ void Far::measure_start() {
 
 void Far::measure_stop() { judge_.stop(tsc_now()); }
 
+void Far::start_garbage() { garbage_.start(tsc_now()); }
+
 std::string Far::report() const {
   const auto& port = port_.counts();
   const auto& speaker = speaker_.counts();
   return fmt::format(
       "{{{},{},\"rtcp\":{},\"unsound\":{},\"foreign\":{},\"echoed\":{},\"spoken\":{},\"speak_slots_skipped\":{},"
-      "\"speak_late_max_us\":{:.1f},\"far\":{{{},\"stalls\":{},\"stalled_us\":{:.0f},\"bursts_full\":{},"
+      "\"speak_late_max_us\":{:.1f},\"garbage\":{},\"far\":{{{},\"stalls\":{},\"stalled_us\":{:.0f},\"bursts_full\":{},"
       "\"rx_missed\":{},\"tx_refused\":{},\"tx_waits\":{},\"no_mbuf\":{},\"engine_is_heard\":{}}}}}",
       judge_.json(), answerer_.json(), rtcp_, unsound_, foreign_, echoed_, speaker.packets, speaker.slots_skipped,
-      rate_.us(speaker.late_longest), turns_.json("turn"), stalls_, stalled_us_, bursts_full_,
+      rate_.us(speaker.late_longest), garbage_.sent(), turns_.json("turn"), stalls_, stalled_us_, bursts_full_,
       port_.rx_missed() - rx_missed_before_, port.tx_refused, port.tx_waits, port.no_mbuf,
       neighbour_.engine_is_heard());
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tests/bench/far/answerer.h"
+#include "tests/bench/far/garbage.h"
 #include "tests/bench/far/judge.h"
 #include "tests/bench/far/neighbour.h"
 #include "tests/bench/far/options.h"
@@ -27,6 +28,7 @@ class Far {
 
   void measure_start();
   void measure_stop();
+  void start_garbage();
   /// One line of JSON: what was judged, SIP, and how well the far side itself kept up.
   std::string report() const;
 
@@ -47,6 +49,7 @@ class Far {
   Answerer answerer_;
   Judge judge_;
   Speaker speaker_;
+  Garbage garbage_;
 
   Tsc turned_ = 0;   ///< start of the last turn
   Tsc emptied_ = 0;  ///< when the ring was last seen empty, or nearly

@@ -3,8 +3,8 @@
 //
 //   carillon-far -l 1 --vdev=net_memif0,role=client,… -- --addresses 10.9.0.2-10.9.0.9 --engine 10.9.0.1 [--speak 1]
 //
-// Prints "ready"; on stdin (or SIGUSR1, SIGUSR2) it takes "measure start", "measure stop", "report" and "quit", and
-// answers "started" or one line of JSON. Ends by itself after --seconds.
+// Prints "ready"; on stdin (or SIGUSR1, SIGUSR2) it takes "measure start", "measure stop", "garbage", "report" and
+// "quit", and answers "started" or one line of JSON. Ends by itself after --seconds.
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -68,6 +68,9 @@ class Console {
     } else if (line == "measure stop") {
       far.measure_stop();
       fmt::print("{}\n", far.report());
+    } else if (line == "garbage") {
+      far.start_garbage();
+      fmt::print("started\n");
     } else if (line == "report") {
       fmt::print("{}\n", far.report());
     } else if (line == "quit") {
@@ -133,6 +136,8 @@ int main(int argc, char** argv) {
   app.add_flag("--echo", options.echoes, "send each frame back, nothing else");
   app.add_flag("--nap", options.naps, "leave the core to others in idle turns, while measuring too");
   app.add_option("--source", options.source, "speak to so many channels without a call: for the floor's echo");
+  app.add_option("--garbage", options.garbage, "frames of a storm that \"garbage\" on stdin starts");
+  app.add_option("--garbage-seconds", options.garbage_seconds, "how long it lasts")->check(CLI::PositiveNumber);
   app.add_option("--mbufs", options.mbufs);
   app.add_option("--seconds", options.seconds, "ends by itself after this");
   CLI11_PARSE(app, argc, argv);

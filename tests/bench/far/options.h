@@ -12,13 +12,15 @@ struct FarOptions {
   std::uint16_t sip_port = 5060;
   std::uint32_t channels = 40'000;  ///< calls at once; the next one gets 486
   bool sends_trying = false, sends_ringing = false;
-  double answer_ms = 0;      ///< from INVITE to 200
-  double speak = 0;          ///< share of the channels that are spoken to, 0..1
-  std::string voice;         ///< WAV that is said; empty: made up
-  std::string expect;        ///< WAV that every channel should hear; empty: any payload will do
-  bool echoes = false;       ///< no SIP, no RTP: each frame goes back to where it came from
-  bool naps = false;         ///< sleeps 20 µs in idle turns; else only while nothing is measured
-  std::uint32_t source = 0;  ///< this many channels are spoken to without a call, once the peer is there
+  double answer_ms = 0;       ///< from INVITE to 200
+  double speak = 0;           ///< share of the channels that are spoken to, 0..1
+  std::string voice;          ///< WAV that is said; empty: made up
+  std::string expect;         ///< WAV that every channel should hear; empty: any payload will do
+  bool echoes = false;        ///< no SIP, no RTP: each frame goes back to where it came from
+  bool naps = false;          ///< sleeps 20 µs in idle turns; else only while nothing is measured
+  std::uint32_t source = 0;   ///< this many channels are spoken to without a call, once the peer is there
+  std::uint64_t garbage = 0;  ///< frames of a storm, started by "garbage" on stdin
+  double garbage_seconds = 2;
   unsigned mbufs = 16'383;
   double seconds = 600;  ///< ends by itself
 };
