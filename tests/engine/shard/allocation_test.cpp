@@ -216,7 +216,8 @@ INSTANTIATE_TEST_SUITE_P(Addresses, Everything, testing::Bool(),
                          [](const auto& info) { return info.param ? "ipv6" : "ipv4"; });
 
 // Commands that bring what the shard then keeps, and a question of an operator. They come when somebody changes the
-// configuration or asks, not with calls; a trunk's strings and lists are copied. No more than this, each time.
+// configuration or asks, not with calls; a trunk's strings and lists are copied. No more than was measured, each time;
+// a trace takes a few more per message that it shows.
 TEST(Allocation, IsLeftToConfiguration) {
   World world;
   world.run(1s);
@@ -241,13 +242,13 @@ TEST(Allocation, IsLeftToConfiguration) {
   const LegId leg = world.a.dial("b", "+49");
   world.run(300ms);
   trace.leg = leg;
-  EXPECT_LE(costs(call::PutTrunk{trunk}), 30u);
-  EXPECT_LE(costs(call::PutTrunk{trunk}), 20u);
+  EXPECT_LE(costs(call::PutTrunk{trunk}), 23u);
+  EXPECT_LE(costs(call::PutTrunk{trunk}), 11u);
   EXPECT_LE(costs(call::RemoveTrunk{trunk.id}), 2u);
-  EXPECT_LE(costs(phone), 14u);
-  EXPECT_LE(costs(phone), 14u);
-  EXPECT_LE(costs(call::RemoveEndpoint{phone.id}), 4u);
-  EXPECT_LE(costs(trace), 100u);
+  EXPECT_LE(costs(phone), 12u);
+  EXPECT_LE(costs(phone), 8u);
+  EXPECT_LE(costs(call::RemoveEndpoint{phone.id}), 2u);
+  EXPECT_LE(costs(trace), 4u);
   EXPECT_EQ(costs(call::Hangup{leg, 16, "nor does this"}), 0u);
   EXPECT_EQ(world.a.allocated, 0u);
 }
