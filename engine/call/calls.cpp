@@ -50,6 +50,7 @@ Calls::Calls(const CallsConfig& config, const CallsPorts& ports, TimePoint now, 
   detecting_.reserve(config.legs_max);
   detect_inputs_.reserve(config.legs_max);
   ended_.reserve(config.legs_max);
+  returned_.reserve(ports.rings.capacity);               // all that may be out
   const std::size_t packets = 3 * config.legs_max + 64;  // two of audio and RTCP of every leg in one slot
   media_out_.reserve(packets);
   packets_.resize(packets);

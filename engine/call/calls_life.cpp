@@ -1,10 +1,11 @@
 // Timers, SIP events and the end of a leg.
 
 #include <algorithm>
-#include <string>
+#include <array>
 
 #include "engine/call/calls.h"
 #include "engine/call/cause.h"
+#include "engine/sip/writer.h"
 
 namespace carillon::call {
 
@@ -77,9 +78,10 @@ void Calls::on_leg_event(Leg& leg, const sip::Event& event, TimePoint now) {
       leg.dialog = {};
       const auto cause = static_cast<std::uint8_t>(event.q850 > 0 && event.q850 < 128 ? event.q850 : kCauseNormal);
       if (!event.local) return end(leg, {EndedBy::kPeer, cause, 0, event.q850_text}, now);
-      const std::string why = event.status != 0 ? "signalling lost: SIP " + std::to_string(event.status)
-                                                : std::string("signalling lost: no answer");
-      return end(leg, {EndedBy::kEngine, kCauseTimer, 0, std::string_view(why)}, now);
+      std::array<char, 64> why;
+      sip::Writer reason(why);
+      event.status != 0 ? reason.put("signalling lost: SIP ", event.status) : reason.put("signalling lost: no answer");
+      return end(leg, {EndedBy::kEngine, kCauseTimer, 0, reason.text()}, now);
     }
     case Kind::kGone:  // without an end of its own: nothing is left to hang up
       leg.dialog = {};

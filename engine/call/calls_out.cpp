@@ -1,15 +1,13 @@
 // Placing a call: trunk candidates in order, their gateways, fail-over before answer, redirects.
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <iterator>
 
 #include "engine/call/calls.h"
 #include "engine/call/cause.h"
 #include "engine/call/number_rule.h"
 #include "engine/sip/field.h"
 #include "engine/sip/steer.h"
+#include "engine/sip/writer.h"
 
 namespace carillon::call {
 
@@ -121,11 +119,17 @@ Calls::Try Calls::try_trunk(Leg& leg, TrunkEntry& entry, TimePoint now) {
   const Endpoint& gateway = trunk.gateways[leg.route.gateway];
   const auto to = rewrite(wanted.to, trunk.to_rule);
   const auto from = rewrite(wanted.from, trunk.from_rule);
-  fmt::memory_buffer uri;
-  fmt::format_to(std::back_inserter(uri), "sip:{}@{}", to.view(), trunk.domain.empty() ? gateway.text() : trunk.domain);
+  std::array<char, 512> room;
+  sip::Writer uri(room);
+  uri.put("sip:", to.view(), '@');
+  trunk.domain.empty() ? uri.host(gateway) : uri.put(trunk.domain);
+  if (uri.failed()) {
+    leg.route.refused_because.assign("trunk: its domain is too long");
+    return Try::kNextTrunk;
+  }
   sip::Invite invite;
   invite.destination = gateway;
-  invite.request_uri = {uri.data(), uri.size()};
+  invite.request_uri = uri.text();
   invite.from = from.view();
   invite.to = to.view();
   invite.trunk = trunk.id;

@@ -1,7 +1,7 @@
 #include "engine/call/number_rule.h"
 
 #include <algorithm>
-#include <string>
+#include <array>
 
 namespace carillon::call {
 
@@ -19,12 +19,11 @@ FixedText<64> rewrite(std::string_view number, const NumberRule& rule) {
   if (rule.plus == NumberRule::Plus::kAdd) plus = true;
   if (rule.plus == NumberRule::Plus::kRemove) plus = false;
 
-  std::string written;  // short: stays inside the string
-  written.reserve(64);
-  if (plus) written += '+';
-  written += prefix;
-  written += digits;
-  return std::string_view(written);
+  std::array<char, 64> written;
+  std::size_t size = 0;
+  for (const std::string_view part : {plus ? std::string_view("+") : std::string_view(), prefix, digits})
+    size += part.copy(written.data() + size, written.size() - size);
+  return std::string_view(written.data(), size);
 }
 
 }  // namespace carillon::call

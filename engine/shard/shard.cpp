@@ -28,7 +28,7 @@ Shard::Shard(const ShardConfig& config, const ShardParts& parts, std::uint64_t s
       passed_(std::make_unique<Passed>()),
       report_at_(now) {
   CHECK(config.index < config.count);
-  batch_.reserve(1024);
+  batch_.reserve(std::max<std::size_t>(kOutboxMax, 3 * config.legs_max + 64));  // as many as either can hold
   pairs_ = std::make_unique<PairPool>(parts.port, config.rtp, or_else(config.rtp_advertised, config.rtp),
                                       config.rtp_port_first, config.rtp_pairs);
   for (const Endpoint& more : config.rtp_more) pairs_->add_usual(more);
@@ -52,7 +52,7 @@ std::string Shard::open() {
   sip.offers_sha256 = config_.offers_sha256;
   sip.dialogs_max = 2 * config_.legs_max + 64;  // those that wait for the answer to their BYE too
   sip.transactions_max = 4 * config_.legs_max + 4096;
-  sip.outbox_max = 2048;
+  sip.outbox_max = kOutboxMax;
   sip.events_max = 2048;
   sip.timing = config_.sip_timing;
   sip.nonce_key = config_.nonce_key;

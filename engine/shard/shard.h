@@ -105,6 +105,7 @@ class Shard {
   static constexpr std::size_t kTrunkSocketsMax = 16;
   static constexpr int kCommandsPerStep = 64, kBurst = 256, kTimersPerStep = 512, kPassedPerStep = 32,
                        kCrossingsPerStep = 4096, kRemindersPerSecond = 32;
+  static constexpr std::size_t kOutboxMax = 2048;  // datagrams of SIP
   static constexpr std::size_t kOwnersAhead = 12, kLegsAhead = 6;
 
   void take_commands(TimePoint now);

@@ -1,7 +1,10 @@
 #include "engine/sip/digest.h"
 
+// EVP, which OpenSSL 3 would rather see used, takes memory from the heap for every digest: a challenge must not.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <openssl/md5.h>
+#include <openssl/sha.h>
 
 #include "engine/base/check.h"
 #include "engine/sip/text.h"
@@ -13,7 +16,7 @@ constexpr std::string_view kHex = "0123456789abcdef";
 
 template <std::size_t kMax>
 FixedText<kMax> to_hex(const unsigned char* bytes, std::size_t count) {
-  char text[2 * EVP_MAX_MD_SIZE];
+  char text[2 * SHA256_DIGEST_LENGTH];
   for (std::size_t i = 0; i < count; ++i) {
     text[2 * i] = kHex[bytes[i] >> 4];
     text[2 * i + 1] = kHex[bytes[i] & 15];
@@ -50,42 +53,28 @@ std::optional<std::uint32_t> from_hex(std::string_view text) {
 
 }  // namespace
 
-Hasher::Hasher()
-    : md5_context_(EVP_MD_CTX_new()),
-      sha256_context_(EVP_MD_CTX_new()),
-      md5_(EVP_MD_fetch(nullptr, "MD5", nullptr)),
-      sha256_(EVP_MD_fetch(nullptr, "SHA256", nullptr)) {
-  CHECK(md5_context_ != nullptr);
-  CHECK(sha256_context_ != nullptr);
-  CHECK(md5_ != nullptr);
-  CHECK(sha256_ != nullptr);
-}
-
-Hasher::~Hasher() {
-  EVP_MD_CTX_free(md5_context_);
-  EVP_MD_CTX_free(sha256_context_);
-  EVP_MD_free(md5_);
-  EVP_MD_free(sha256_);
-}
-
 std::size_t Hasher::raw(Algorithm algorithm, std::initializer_list<std::string_view> parts, char separator,
                         unsigned char* out) {
-  const bool is_md5 = algorithm == Algorithm::kMd5;
-  auto* const context = is_md5 ? md5_context_ : sha256_context_;
-  CHECK(EVP_DigestInit_ex(context, is_md5 ? md5_ : sha256_, nullptr) == 1);
-  bool first = true;
-  for (const auto part : parts) {
-    if (!first && separator != '\0') EVP_DigestUpdate(context, &separator, 1);
-    first = false;
-    EVP_DigestUpdate(context, part.data(), part.size());
+  const auto run = [&]<class Context>(Context context, auto init, auto update, auto final) {
+    CHECK(init(&context) == 1);
+    bool first = true;
+    for (const auto part : parts) {
+      if (!first && separator != '\0') update(&context, &separator, 1);
+      first = false;
+      update(&context, part.data(), part.size());
+    }
+    CHECK(final(out, &context) == 1);
+  };
+  if (algorithm == Algorithm::kMd5) {
+    run(MD5_CTX{}, MD5_Init, MD5_Update, MD5_Final);
+    return MD5_DIGEST_LENGTH;
   }
-  unsigned int size = 0;
-  CHECK(EVP_DigestFinal_ex(context, out, &size) == 1);
-  return size;
+  run(SHA256_CTX{}, SHA256_Init, SHA256_Update, SHA256_Final);
+  return SHA256_DIGEST_LENGTH;
 }
 
 HexDigest Hasher::hex(Algorithm algorithm, std::initializer_list<std::string_view> parts) {
-  unsigned char bytes[EVP_MAX_MD_SIZE];
+  unsigned char bytes[SHA256_DIGEST_LENGTH];
   const auto size = raw(algorithm, parts, ':', bytes);
   return to_hex<64>(bytes, size);
 }
@@ -97,7 +86,7 @@ FixedText<32> Hasher::hmac(const std::array<std::uint8_t, 32>& key, std::string_
     inner[i] = static_cast<char>(byte ^ 0x36);
     outer[i] = static_cast<char>(byte ^ 0x5C);
   }
-  unsigned char bytes[EVP_MAX_MD_SIZE];
+  unsigned char bytes[SHA256_DIGEST_LENGTH];
   auto size = raw(Algorithm::kSha256, {{inner.data(), 64}, text}, '\0', bytes);
   size = raw(Algorithm::kSha256, {{outer.data(), 64}, {reinterpret_cast<char*>(bytes), size}}, '\0', bytes);
   return to_hex<32>(bytes, 16);

@@ -10,33 +10,22 @@
 #include "engine/base/fixed_text.h"
 #include "engine/base/time.h"
 
-struct evp_md_ctx_st;
-struct evp_md_st;
-
 namespace carillon::sip {
 
 enum class Algorithm : std::uint8_t { kMd5, kSha256 };
 using HexDigest = FixedText<64>;
 
-/// Digests without allocation per message: OpenSSL's context and algorithms are fetched at start.
+/// Digests by OpenSSL. Cost: no allocation.
 class Hasher {
  public:
-  Hasher();
-  ~Hasher();
-  Hasher(const Hasher&) = delete;
-  Hasher& operator=(const Hasher&) = delete;
-
   /// Lower-case hex of the digest of the parts, joined by ':'.
   HexDigest hex(Algorithm algorithm, std::initializer_list<std::string_view> parts);
   /// HMAC-SHA256 (RFC 2104), first 16 bytes as hex.
   FixedText<32> hmac(const std::array<std::uint8_t, 32>& key, std::string_view text);
 
  private:
-  std::size_t raw(Algorithm algorithm, std::initializer_list<std::string_view> parts, char separator,
-                  unsigned char* out);
-  evp_md_ctx_st *md5_context_, *sha256_context_;  // one each: changing the algorithm of one would allocate
-  evp_md_st* md5_;
-  evp_md_st* sha256_;
+  static std::size_t raw(Algorithm algorithm, std::initializer_list<std::string_view> parts, char separator,
+                         unsigned char* out);
 };
 
 /// One WWW-Authenticate or Proxy-Authenticate.

@@ -1,7 +1,9 @@
+#define SPANDSP_EXPOSE_INTERNAL_STRUCTURES  // its size
 #include <spandsp.h>
+#include <spandsp/expose.h>
 
 #include <array>
-#include <utility>
+#include <span>
 
 #include "engine/base/check.h"
 #include "media/tone/detector.h"
@@ -9,19 +11,15 @@
 namespace carillon::media {
 namespace {
 
-dtmf_rx_state_t* receiver(void* state) { return static_cast<dtmf_rx_state_t*>(state); }
+// It points to nothing of its own and may be copied. Some room is left for a newer library of the same ABI.
+using State = dtmf_rx_state_t;
+static_assert(sizeof(State) + 64 <= sizeof(DigitDetector) && alignof(State) <= alignof(DigitDetector));
+
+State* receiver(std::span<std::byte> state) { return reinterpret_cast<State*>(state.data()); }
 
 }  // namespace
 
-DigitDetector::DigitDetector() : state_(dtmf_rx_init(nullptr, nullptr, nullptr)) { CHECK(state_ != nullptr); }
-DigitDetector::~DigitDetector() {
-  if (state_ != nullptr) dtmf_rx_free(receiver(state_));
-}
-DigitDetector::DigitDetector(DigitDetector&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
-DigitDetector& DigitDetector::operator=(DigitDetector&& other) noexcept {
-  std::swap(state_, other.state_);
-  return *this;
-}
+DigitDetector::DigitDetector() { CHECK(dtmf_rx_init(receiver(state_), nullptr, nullptr) != nullptr); }
 
 void DigitDetector::feed(FrameView frame) { dtmf_rx(receiver(state_), frame.data(), kFrameSamples); }
 void DigitDetector::feed_lost() { dtmf_rx_fillin(receiver(state_), kFrameSamples); }

@@ -13,6 +13,7 @@
 #include "engine/io/sim.h"
 #include "engine/shard/shard.h"
 #include "media/prompt/prompt.h"
+#include "tests/engine/shard/allocations.h"
 
 namespace carillon::shard {
 
@@ -30,12 +31,14 @@ class MemoryRecordings : public call::RecordSink {
     bool is_open = true;
   };
   Handle start(LegId leg, WallTime) override {
+    const Counting off(false);
     sounds[leg.value] = {};
     const Handle handle{static_cast<std::uint32_t>(names_.size()), 1};
     names_.push_back(leg.value);
     return handle;
   }
   void add(Handle handle, std::span<const std::int16_t> left, std::span<const std::int16_t> right) override {
+    const Counting off(false);
     Sound& sound = sounds[names_[handle.index]];
     put(sound.left, left);
     put(sound.right, right);
@@ -58,11 +61,11 @@ class MemoryRecordings : public call::RecordSink {
 class Side {
  public:
   Side(io::SimNetwork& network, std::uint8_t host, std::uint32_t shards, std::uint64_t seed, std::uint32_t legs_max,
-       std::size_t crossings = 1024)
-      : host_(host), mesh_(shards, crossings) {
+       std::size_t crossings = 1024, bool is_v6 = false)
+      : host_(host), is_v6_(is_v6), mesh_(shards, crossings) {
     for (std::uint32_t i = 0; i < shards; ++i) {
       Core core;
-      core.port = network.make_port();
+      core.port = std::make_unique<Uncounted>(network.make_port());
       core.rings = std::make_unique<call::ShardRings>();
       mesh_.set_port(i, core.port.get());
       ShardConfig config;
@@ -81,7 +84,12 @@ class Side {
     }
     all(call::BrainState{true});
   }
-  Endpoint address() const { return Endpoint::v4(10, 0, 0, host_, 5060); }
+  Endpoint address() const {
+    if (!is_v6_) return Endpoint::v4(10, 0, 0, host_, 5060);
+    Endpoint address = *Endpoint::parse("2001:db8:ffff:ffff:ffff:ffff:ffff:ff00", 5060);  // no text of one is longer
+    address.address.back() = host_;
+    return address;
+  }
 
   /// Commands go to one shard, by leg where there are several.
   Command& tell(CommandBody body, std::uint32_t shard = 0) {
@@ -91,6 +99,7 @@ class Side {
     Command& sent = *command;
     commands_[command.get()] = std::move(command);
     EXPECT_TRUE(cores[shard].rings->commands.push(&sent));
+    cores[shard].is_configured = cores[shard].is_configured || configures(sent.body);
     return sent;
   }
   void all(const CommandBody& body) {
@@ -121,8 +130,7 @@ class Side {
   void step(TimePoint now, WallTime wall) {
     for (std::uint32_t i = 0; i < cores.size(); ++i) {
       if (i == stalled) continue;
-      const bool has_worked = cores[i].shard->step(now, wall);
-      cores[i].shard->note_step(Duration{0}, has_worked, now);
+      step_alone(cores[i], now, wall);
       call::Event event;
       while (cores[i].rings->events.pop(event)) hear(event, i);
       Command* back = nullptr;
@@ -170,6 +178,7 @@ class Side {
     std::unique_ptr<io::Port> port;
     std::unique_ptr<call::ShardRings> rings;
     std::unique_ptr<Shard> shard;
+    bool is_configured = false;  ///< a command that configures() is on its way
   };
   std::vector<Core> cores;
   MemoryRecordings recordings;
@@ -186,9 +195,29 @@ class Side {
   /// This shard gets no turn; nobody: all do.
   static constexpr std::uint32_t kNobody = 0xFFFF'FFFF;
   std::uint32_t stalled = kNobody;
+  /// Blocks that steps took from the heap: no test lets the first be more than 0.
+  std::uint64_t allocated = 0, allocated_configuring = 0;
   std::map<std::uint64_t, std::uint32_t> home;  ///< shard of a leg that came in
 
  private:
+  /// These copy what they bring: the one thing that a step may take memory for.
+  static bool configures(const CommandBody& body) {
+    return std::holds_alternative<call::PutTrunk>(body) || std::holds_alternative<call::RemoveTrunk>(body) ||
+           std::holds_alternative<call::PutEndpoint>(body) || std::holds_alternative<call::RemoveEndpoint>(body) ||
+           std::holds_alternative<call::Trace>(body);
+  }
+  void step_alone(Core& core, TimePoint now, WallTime wall) {
+    allocations.take();
+    {
+      const Counting on(true);
+      const bool has_worked = core.shard->step(now, wall);
+      core.shard->note_step(Duration{0}, has_worked, now);
+    }
+    const std::uint64_t count = allocations.count;
+    if (count != 0 && !core.is_configured) ADD_FAILURE() << "a step took memory " << count << " times" << askers();
+    (core.is_configured ? allocated_configuring : allocated) += count;
+    core.is_configured = core.is_configured && core.rings->commands.size() > 0;
+  }
   void hear(const call::Event& event, std::uint32_t shard) {
     if (event.kind == EventKind::kStats) {
       stats = event.body.stats;
@@ -211,6 +240,7 @@ class Side {
 
  private:
   std::uint8_t host_;
+  bool is_v6_;
   Mesh mesh_;
   std::map<Command*, std::unique_ptr<Command>> commands_;
   std::uint64_t command_id_ = 0, leg_id_ = 1000;
@@ -220,10 +250,10 @@ class Side {
 class World {
  public:
   explicit World(std::uint64_t seed = 1, std::uint32_t shards = 1, std::uint32_t legs_max = 200,
-                 std::size_t crossings = 1024)
+                 std::size_t crossings = 1024, bool is_v6 = false)
       : network(seed),
-        a(network, 1, shards, seed * 10, legs_max, crossings),
-        b(network, 2, shards, seed * 20, legs_max, crossings) {
+        a(network, 1, shards, seed * 10, legs_max, crossings, is_v6),
+        b(network, 2, shards, seed * 20, legs_max, crossings, is_v6) {
     a.trunk("b", {b.address()});
     b.trunk("a", {a.address()});
     run(10ms);

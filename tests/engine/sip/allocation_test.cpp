@@ -1,4 +1,4 @@
-// After start an agent calls operator new for nothing, whatever call or challenge it handles. (OpenSSL has its own.)
+// After start an agent calls operator new for nothing, whatever call or challenge it handles.
 
 #include <cstdlib>
 #include <new>
