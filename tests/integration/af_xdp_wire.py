@@ -81,7 +81,7 @@ class Wire:
                 sums = json.loads(load.lines()[-1])
             except (ValueError, IndexError) as error:
                 raise ProcessError(f"carillon-load:\n{load.tail()}") from error
-            if sums["first_reason"] != "engine overloaded":
+            if not sums["first_reason"].startswith("engine overloaded"):
                 return sums
             time.sleep(1)
         raise ProcessError(f"the engine never had room:\n{load.tail()}")

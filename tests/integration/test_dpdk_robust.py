@@ -135,7 +135,7 @@ class DpdkRobustTest(unittest.TestCase):
             words = self.wait_line(load, "steady").split(maxsplit=2)
             if int(words[1]) == calls:
                 return load
-            self.assertEqual(words[2:], ["engine overloaded"], load.tail())
+            self.assertTrue(words[2:] and words[2].startswith("engine overloaded"), load.tail())
             self.assertIsNotNone(load.wait(60), load.tail())
         self.fail(f"the engine never had room:\n{load.tail()}")
 

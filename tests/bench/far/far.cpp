@@ -26,6 +26,8 @@ bool Far::step() {
   const Tsc now = tsc_now();
   note_turn(now);
   const auto frames = port_.receive();
+  // read behind the ring: were we kept from the core in between, the stamp is late and blurred, never early and sharp
+  const Tsc arrived = tsc_now();
   for (rte_mbuf* frame : frames) rte_prefetch0(rte_pktmbuf_mtod(frame, void*));
   if (options_.echoes) {
     for (rte_mbuf* frame : frames) echo(frame);
@@ -35,7 +37,7 @@ bool Far::step() {
       const std::uint32_t channel = plan_.channel(read32(at + 30), read16(at + 36));
       if (channel != PortPlan::kNone) judge_.prefetch(channel);
     }
-    for (rte_mbuf* frame : frames) take(frame, now);
+    for (rte_mbuf* frame : frames) take(frame, arrived);
     DpdkPort::release(frames);
     Answerer::News news;
     for (int i = 0; i < 8 && answerer_.run_due(port_, now, news); ++i) heed(news);

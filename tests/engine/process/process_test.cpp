@@ -290,7 +290,7 @@ std::string refusal_of_second_call(const Process& near, const Process& far) {
 
 TEST_F(EngineProcess, ACallBeyondThePromiseIsRefused) {
   Process near(folder_, "near", "calls_promised = 1\n"), far(folder_, "far");
-  EXPECT_EQ(refusal_of_second_call(near, far), "engine overloaded");
+  EXPECT_EQ(refusal_of_second_call(near, far), "engine overloaded: more calls than promised");
 }
 
 // The file of --self-test: a machine of another kind promised it, so it does not count; then ours.
@@ -302,7 +302,7 @@ TEST_F(EngineProcess, ThePromiseOfTheSelfTestHoldsOnTheMachineThatGaveIt) {
                                                    << "\",\"promises\":[{\"back_end\":\"uring\",\"legs_per_shard\":1},"
                                                       "{\"back_end\":\"mmsg\",\"legs_per_shard\":1}]}";
     const Process near(folder_, "near");
-    EXPECT_EQ(refusal_of_second_call(near, far), cpu == cpu_model() ? "engine overloaded" : "");
+    EXPECT_EQ(refusal_of_second_call(near, far), cpu == cpu_model() ? "engine overloaded: more calls than promised" : "");
     fs::remove_all(folder_ / "near");
   }
 }
