@@ -242,6 +242,7 @@ void Agent::gone(Call& call) {
     auto* invite = transaction ? transaction->as<InviteServer>() : nullptr;
     if (invite && invite->state() == InviteServer::State::kProceeding) transactions.drop(*transaction);
   }
+  if (call.is_outgoing) transactions.forget_accepted(call.invite);
   if (call.timer) clock.cancel(call.timer);
   calls.remove(Handle{call.self});
 }

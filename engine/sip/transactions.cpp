@@ -139,7 +139,9 @@ void Transactions::settle(Transaction& transaction) {
   const bool has_ended =
       std::visit([](auto& machine) { return machine.state() == std::decay_t<decltype(machine)>::State::kTerminated; },
                  transaction.machine);
-  if (has_ended) return drop(transaction);
+  const auto* client = transaction.as<Client>();
+  const bool only_waits = client && client->state() == Client::State::kCompleted;
+  if (has_ended || (only_waits && is_crowded())) return drop(transaction);
   const auto deadline = std::visit([](auto& machine) { return machine.deadline(); }, transaction.machine);
   if (deadline == transaction.armed) return;
   if (transaction.timer) clock_.cancel(transaction.timer);
@@ -147,6 +149,13 @@ void Transactions::settle(Transaction& transaction) {
   transaction.timer = Handle{};
   if (deadline != TimePoint::max())
     transaction.timer = clock_.schedule(deadline, {Due::What::kTransaction, transaction.self});
+}
+
+void Transactions::forget_accepted(Handle handle) {
+  Transaction* transaction = is_crowded() ? pool_.find(handle) : nullptr;
+  if (!transaction) return;
+  const auto* invite = transaction->as<InviteClient>();
+  if (invite && invite->state() == InviteClient::State::kAccepted) drop(*transaction);
 }
 
 bool Transactions::on_deadline(Transaction& transaction, TimePoint now) {

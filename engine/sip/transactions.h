@@ -88,6 +88,11 @@ class Transactions {
   void settle(Transaction& transaction);
   /// A timer: resends what is due. True: it gave up, and its owner must hear so (before settle()).
   bool on_deadline(Transaction& transaction, TimePoint now);
+  /// Half of the room is used: what only waits for repetitions goes at once. Ten thousand calls a second would else hold
+  /// 320,000 transactions (timer M) that nobody asks for.
+  bool is_crowded() const { return pool_.size() * 2 > pool_.capacity(); }
+  /// The call that this INVITE set up is over; a 2xx that is repeated now finds nothing and is dropped. No-op with room.
+  void forget_accepted(Handle invite);
   std::uint32_t alive() const { return static_cast<std::uint32_t>(pool_.size()); }
 
  private:

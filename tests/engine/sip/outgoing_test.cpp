@@ -5,6 +5,7 @@
 namespace carillon::sip {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -59,6 +60,20 @@ TEST_F(Outgoing, Repeated2xxIsAckedEvenAfterTheCall) {
 }
 
 // Two phones rang and both answered: the first wins, the other is ACKed and hung up (RFC 3261 §13.2.2.4).
+// Ten thousand calls a second would hold 320,000 INVITE transactions (timer M, 32 s) and 50,000 of BYE (timer K).
+TEST_F(Outgoing, CallsThatAreOverHoldNoRoomThatOthersNeed) {
+  for (int i = 0; i < 1000; ++i) {  // in no time, in room for 64
+    Sent invite;
+    const Handle call = stand(invite);
+    agent_->bye(call, 16, "", now_);
+    arrives(response(last("BYE"), 200));
+    ASSERT_THAT(take_kinds(), Contains(kGone)) << "call " << i;
+    take();
+  }
+  EXPECT_EQ(agent_->counters().transactions_full, 0u);
+  EXPECT_EQ(agent_->dialogs(), 0u);
+}
+
 TEST_F(Outgoing, SecondForkIsAckedAndHungUp) {
   dial();
   const Sent invite = last("INVITE");
