@@ -21,7 +21,7 @@ constinit std::atomic<bool> is_guarded{false};
 
 int membarrier(int command) { return static_cast<int>(::syscall(SYS_membarrier, command, 0, 0)); }
 
-bool is_interrupt_thread() {
+[[maybe_unused]] bool is_interrupt_thread() {  // under a sanitizer nobody asks
   char name[16] = {};
   ::prctl(PR_GET_NAME, name);
   return std::strncmp(name, "eal-intr-thread", 15) == 0;  // as the EAL names it
