@@ -36,8 +36,8 @@ Duration thread_time() {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-/// A shard that polls looks so often. Packets that came meanwhile are taken as one burst, whose memory is fetched ahead;
-/// nothing in telephony hears the difference, and a processor that rests is cooler.
+/// A shard that polls looks so often. Packets that came meanwhile are taken as one burst, whose memory is fetched
+/// ahead; nothing in telephony hears the difference, and a processor that rests is cooler.
 constexpr Duration kTurn = 25us;
 
 TimePoint rest(TimePoint until, TimePoint now) {
@@ -73,7 +73,7 @@ link::Recorded for_link(const record::Recorded& from) {
 Result<std::unique_ptr<Engine>, std::string> Engine::start(const EngineConfig& config) {
   if (const std::string fault = placement_fault(config); !fault.empty()) return fault;
   std::unique_ptr<Engine> engine(new Engine(config));
-  for (const auto part : {&Engine::start_network, &Engine::start_disk, &Engine::start_shards, &Engine::start_link})
+  for (const auto part : {&Engine::start_disk, &Engine::start_network, &Engine::start_shards, &Engine::start_link})
     if (const std::string fault = (engine.get()->*part)(); !fault.empty()) return fault;
   return engine;
 }

@@ -6,12 +6,15 @@
 
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include "engine/io/make_port.h"
 #include "engine/io/socket.h"
 
 namespace carillon {
 namespace {
+
+constexpr Duration kPortWaitMax = 3s;
 
 // Shards share the SIP port (SO_REUSEPORT); a second engine would share it as well and be given half of all messages.
 // Empty when nobody has it.
@@ -64,7 +67,13 @@ class KernelNetwork final : public Network {
 
 Result<std::unique_ptr<Network>, std::string> make_kernel_network(const EngineConfig& config) {
   const Endpoint sip = Endpoint::parse(config.sip.address, config.sip.port).value_or(Endpoint{});
-  if (const std::string fault = taken(sip); !fault.empty()) return fault;
+  // a killed engine's sockets are closed by the kernel when it has taken its io_uring apart, a moment later
+  std::string fault = taken(sip);
+  for (const TimePoint give_up = MonoClock::now() + kPortWaitMax; !fault.empty() && MonoClock::now() < give_up;) {
+    std::this_thread::sleep_for(20ms);
+    fault = taken(sip);
+  }
+  if (!fault.empty()) return fault;
   return Result<std::unique_ptr<Network>, std::string>(std::make_unique<KernelNetwork>(config));
 }
 

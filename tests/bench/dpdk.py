@@ -192,7 +192,8 @@ def playback_point(memory, channels, options, speak, detect_every=0):
     bench = Bench(memory, channels, ["--speak", speak, "--voice", options.voice, "--expect-payload", options.prompt])
     try:
         load = bench.load(calls=channels, rate=RAMP, talk_ms=TALK_MS, prompt=options.prompt, patience=20,
-                          **({"detect_every": detect_every} if detect_every else {}))
+                          **({"detect_every": detect_every} if detect_every else {}),
+                          **({} if speak else {"media_timeout_ms": 3_600_000}))
         try:
             return measure(bench, load, options, channels)
         finally:

@@ -45,7 +45,7 @@ wire::ToEngine originate(std::uint64_t leg, int index, const LoadOptions& option
   call.set_from("+12125550999");
   call.set_to(fmt::format("+1555{:07}", leg % 10'000'000));
   auto& plan = *call.mutable_plan();
-  plan.set_media_timeout_ms(3'600'000);  // a far side that only listens is no dead line
+  plan.set_media_timeout_ms(options.media_timeout_ms);
   plan.set_record(options.records);
   if (options.detect_every > 0 && index % options.detect_every == 0) keep_listening(*plan.mutable_detect(), options);
   auto& first = *plan.add_states();

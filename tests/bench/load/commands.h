@@ -14,7 +14,8 @@ struct LoadOptions {
   int calls = 100;
   double rate = 50;
   int talk_ms = 0;
-  int detect_every = 0;  ///< one call in so many is under detection all the time; 0: none
+  std::uint32_t media_timeout_ms = 0;  ///< 0: the engine's 30 s; a far side that only listens is no dead line
+  int detect_every = 0;                ///< one call in so many is under detection all the time; 0: none
   bool records = false;
   bool prints_stats = false;
   std::uint32_t shards = 1;

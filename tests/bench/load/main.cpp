@@ -144,6 +144,8 @@ int main(int argc, char** argv) {
   app.add_option("--rate", options.rate, "calls per second")->check(CLI::PositiveNumber);
   app.add_option("--prompt", options.prompt, "WAV played over and over");
   app.add_option("--talk-ms", options.talk_ms, "0: hang up at answer");
+  app.add_option("--media-timeout-ms", options.media_timeout_ms,
+                 "without speech from the far side; 0: the engine's own");
   app.add_option("--detect-every", options.detect_every, "one call in so many is under detection all along");
   app.add_flag("--record", options.records, "both sides of each call");
   app.add_flag("--stats", options.prints_stats, "print each of the engine's Stats");
