@@ -219,19 +219,14 @@ void Engine::run(std::size_t index) {
   // cores that are named were tried at start; refused by `pin` alone, it runs where the kernel likes
   if (const auto number = core_of(config_, static_cast<std::uint32_t>(index))) (void)pin_here(*number);
   std::uint64_t turns = 0;
-  TimePoint give_up = TimePoint::max(), now = MonoClock::now(), wall_at = TimePoint::min();
-  WallTime wall{};
+  TimePoint give_up = TimePoint::max(), now = MonoClock::now();
   Duration cpu_before = thread_time();
   for (;;) {
     if (give_up == TimePoint::max() && is_stopping_.load(std::memory_order_relaxed)) {
       core.shard->stop("engine stopped");
       give_up = now + kDrainMax;
     }
-    if (now >= wall_at) {  // the shard asks for it once a second
-      wall = wall_now();
-      wall_at = now + 100ms;
-    }
-    const bool has_worked = core.shard->step(now, wall);
+    const bool has_worked = core.shard->step(now, wall_now());
     core.turns->count.store(++turns, std::memory_order_relaxed);
     if (!network_->polls()) core.port->wait(std::min(core.shard->deadline(), now + 1s));
     const TimePoint after = MonoClock::now();
