@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "engine/base/endpoint.h"
+#include "engine/base/prefixed.h"
 
 namespace carillon {
 namespace {
@@ -157,14 +158,11 @@ void read(toml::table& root, EngineConfig& config, std::string& error) {
 
 bool is_address(const std::string& text) { return Endpoint::parse(text, 0).has_value(); }
 
-/// "192.0.2.10/24" without its prefix.
-std::string before_slash(const std::string& text) { return text.substr(0, text.find('/')); }
-
 bool is_ours(const EngineConfig::Dpdk& dpdk, const std::string& address) {
   const auto wanted = Endpoint::parse(address, 0);
   return std::ranges::any_of(dpdk.addresses, [&](const std::string& text) {
-    const auto ours = Endpoint::parse(before_slash(text), 0);
-    return ours && wanted && ours->same_address(*wanted);
+    const auto ours = Prefixed::parse(text);
+    return ours && wanted && ours->address.same_address(*wanted);
   });
 }
 
@@ -189,8 +187,7 @@ std::string dpdk_fault(const EngineConfig& config) {
   if (dpdk.eal.empty()) return "dpdk.eal: needed: at least the device (-a PCI address, or --vdev=…)";
   if (dpdk.addresses.empty()) return "dpdk.addresses: needed: the device has no addresses of its own";
   for (const std::string& text : dpdk.addresses)
-    if (text.find('/') == std::string::npos || !is_address(before_slash(text)))
-      return "dpdk.addresses: must be like 192.0.2.10/24: " + text;
+    if (!Prefixed::parse(text)) return "dpdk.addresses: must be like 192.0.2.10/24: " + text;
   if (!dpdk.gateway.empty() && !is_address(dpdk.gateway)) return "dpdk.gateway: not an IP address";
   if (!dpdk.gateway_v6.empty() && !is_address(dpdk.gateway_v6)) return "dpdk.gateway_v6: not an IP address";
   if (dpdk.vlan > 4094) return "dpdk.vlan: must be 0 to 4094";

@@ -220,6 +220,7 @@ void Engine::run(std::size_t index) {
   if (const auto number = core_of(config_, static_cast<std::uint32_t>(index))) (void)pin_here(*number);
   std::uint64_t turns = 0;
   TimePoint give_up = TimePoint::max(), now = MonoClock::now();
+  const bool polls = network_->polls();
   Duration cpu_before = thread_time();
   for (;;) {
     if (give_up == TimePoint::max() && is_stopping_.load(std::memory_order_relaxed)) {
@@ -228,13 +229,13 @@ void Engine::run(std::size_t index) {
     }
     const bool has_worked = core.shard->step(now, wall_now());
     core.turns->count.store(++turns, std::memory_order_relaxed);
-    if (!network_->polls()) core.port->wait(std::min(core.shard->deadline(), now + 1s));
+    if (!polls) core.port->wait(std::min(core.shard->deadline(), now + 1s));
     const TimePoint after = MonoClock::now();
     // a thread that sleeps is judged by the processor time it took, the kernel's share of its waits included
-    const Duration cpu = network_->polls() ? Duration{0} : thread_time();
-    core.shard->note_step(network_->polls() ? after - now : cpu - cpu_before, has_worked, after);
+    const Duration cpu = polls ? Duration{0} : thread_time();
+    core.shard->note_step(polls ? after - now : cpu - cpu_before, has_worked, after);
     if (core.shard->is_silent() || now >= give_up) return;
-    now = network_->polls() && !core.shard->has_more() ? rest(now + kTurn, after) : after;
+    now = polls && !core.shard->has_more() ? rest(now + kTurn, after) : after;
     cpu_before = cpu;
   }
 }

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <bit>
-#include <charconv>
 #include <random>
 #include <vector>
 
+#include "engine/base/prefixed.h"
 #include "engine/io/dpdk/device.h"
 #include "engine/io/tap.h"
 #include "engine/net/stack.h"
@@ -23,6 +23,7 @@ class TapPath final : public net::KernelPath {
   TapPath(io::Tap& tap, io::FramePort& frames, std::uint32_t shard) : tap_(tap), frames_(frames), shard_(shard) {}
 
   void to_kernel(const io::Frame& frame) override { tap_.push(shard_, frame.view()); }
+  std::uint64_t dropped() const override { return tap_.counters(shard_).full + tap_.counters(shard_).refused; }
   std::size_t from_kernel(std::span<io::Frame> out) override {
     if (shard_ != 0) return 0;
     std::size_t count = 0;
@@ -43,18 +44,6 @@ class TapPath final : public net::KernelPath {
   io::FramePort& frames_;
   const std::uint32_t shard_;
 };
-
-net::LocalAddress local_address(const std::string& text) {
-  const std::size_t slash = text.find('/');
-  net::LocalAddress local;
-  local.address = Endpoint::parse(text.substr(0, slash), 0).value_or(Endpoint{});
-  int bits = -1;
-  const auto [end, error] = std::from_chars(text.data() + slash + 1, text.data() + text.size(), bits);
-  local.prefix = error == std::errc{} && end == text.data() + text.size() && bits >= 0 && bits <= 128
-                     ? static_cast<std::uint8_t>(bits)
-                     : 255;  // StackConfig::fault() says so
-  return local;
-}
 
 class DpdkNetwork final : public Network {
  public:
@@ -99,7 +88,8 @@ class DpdkNetwork final : public Network {
  private:
   net::StackConfig stack_config(std::uint32_t index) const {
     net::StackConfig stack;
-    for (const std::string& text : config_.dpdk.addresses) stack.addresses.push_back(local_address(text));
+    for (const std::string& text : config_.dpdk.addresses)
+      if (const auto ours = Prefixed::parse(text)) stack.addresses.push_back({ours->address, ours->bits});
     if (!config_.dpdk.gateway.empty()) stack.gateway_v4 = *Endpoint::parse(config_.dpdk.gateway, 0);
     if (!config_.dpdk.gateway_v6.empty()) stack.gateway_v6 = *Endpoint::parse(config_.dpdk.gateway_v6, 0);
     if (config_.dpdk.vlan != 0) stack.vlan = config_.dpdk.vlan;

@@ -1,7 +1,6 @@
 #include "engine/call/admission.h"
 
 #include <cmath>
-#include <string_view>
 
 #include "engine/base/check.h"
 
@@ -50,20 +49,20 @@ std::string AdmissionConfig::fault() const {
   return {};
 }
 
-std::string_view text_of(Refusal refusal) {
+const char* text_of(Refusal refusal) {
   switch (refusal) {
     case Refusal::kNone:
       return "";
     case Refusal::kHeadroom:
-      return "headroom";
+      return "engine overloaded: processor";
     case Refusal::kBeatsLate:
-      return "beats late";
+      return "engine overloaded: speech runs late";
     case Refusal::kPool:
-      return "buffers";
+      return "engine overloaded: packet buffers";
     case Refusal::kPromise:
-      return "legs promised";
+      return "engine overloaded: more calls than promised";
     case Refusal::kRamp:
-      return "ramp";
+      return "engine overloaded: recovering";
   }
   return "";
 }

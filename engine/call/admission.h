@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "engine/base/random.h"
 #include "engine/base/time.h"
@@ -63,7 +62,8 @@ struct StepLoad {
 
 /// Why a call was refused.
 enum class Refusal : std::uint8_t { kNone, kHeadroom, kBeatsLate, kPool, kPromise, kRamp };
-std::string_view text_of(Refusal refusal);
+/// For control and its operator; empty for kNone.
+const char* text_of(Refusal refusal);
 
 /// The gate of one core for new calls.
 ///

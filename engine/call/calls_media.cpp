@@ -60,8 +60,7 @@ void Calls::run_slot(std::span<const Handle> legs, TimePoint due, TimePoint now)
 }
 
 void Calls::prefetch_speech(Handle handle) {
-  legs_.prefetch<kHotBytes>(handle);
-  legs_.prefetch<kHotStreamBytes>(handle, kHotStreamAt);
+  prefetch(handle);
   legs_.prefetch<64>(handle, offsetof(Leg, cdr));
 }
 

@@ -11,28 +11,6 @@
 
 namespace carillon::call {
 
-namespace {
-
-/// For control and its operator: what the core is short of.
-const char* overloaded(Refusal why) {
-  switch (why) {
-    case Refusal::kNone:
-    case Refusal::kHeadroom:
-      return "engine overloaded: processor";
-    case Refusal::kBeatsLate:
-      return "engine overloaded: speech runs late";
-    case Refusal::kPool:
-      return "engine overloaded: packet buffers";
-    case Refusal::kPromise:
-      return "engine overloaded: more calls than promised";
-    case Refusal::kRamp:
-      return "engine overloaded: recovering";
-  }
-  return "engine overloaded";
-}
-
-}  // namespace
-
 const char* Calls::originate(Command& command, TimePoint now) {
   const Originate& wanted = std::get<Originate>(command.body);
   if (is_draining_) return "engine is draining";
@@ -43,7 +21,7 @@ const char* Calls::originate(Command& command, TimePoint now) {
   if (is_near && !find(wanted.bridge_to)) return "bridge_to: no such leg";
   if (events_.is_crowded()) return "engine full: link is behind";
   // a leg for a call that stands already is part of that call
-  if (!wanted.bridge_to && !ports_.gate.takes_call(now)) return overloaded(ports_.gate.refusal());
+  if (!wanted.bridge_to && !ports_.gate.takes_call(now)) return text_of(ports_.gate.refusal());
   Leg* leg = make_leg(wanted.leg, now);
   if (!leg) {
     ++counters_.refused_full;

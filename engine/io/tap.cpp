@@ -12,12 +12,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
-#include <optional>
 #include <utility>
 
-#include "engine/base/endpoint.h"
+#include "engine/base/prefixed.h"
 
 namespace carillon::io {
 namespace {
@@ -45,21 +43,6 @@ ifreq request(const std::string& name) {
   ifreq out{};
   std::memcpy(out.ifr_name, name.data(), std::min(name.size(), sizeof out.ifr_name - 1));
   return out;
-}
-
-struct Prefixed {
-  Endpoint address;
-  int bits = 0;
-};
-
-std::optional<Prefixed> parse_prefixed(const std::string& text) {
-  const std::size_t slash = text.find('/');
-  if (slash == std::string::npos) return std::nullopt;
-  const auto address = Endpoint::parse(text.substr(0, slash), 0);
-  int bits = 0;
-  const auto [end, error] = std::from_chars(text.data() + slash + 1, text.data() + text.size(), bits);
-  if (!address || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return Prefixed{*address, bits};
 }
 
 /// IPv4 by SIOCSIFADDR (further ones as aliases), IPv6 by its own request.
@@ -97,7 +80,7 @@ std::string set_up(const TapConfig& config) {
   wanted.ifr_mtu = config.mtu;
   if (::ioctl(socket.value, SIOCSIFMTU, &wanted) != 0) return fault(config.name, "MTU");
   for (std::size_t i = 0; i < config.addresses.size(); ++i) {
-    const auto prefixed = parse_prefixed(config.addresses[i]);
+    const auto prefixed = Prefixed::parse(config.addresses[i]);
     if (!prefixed) return "dpdk.tap: no address: " + config.addresses[i];
     if (!add_address(config.name, i, *prefixed)) return fault(config.name, config.addresses[i].c_str());
   }

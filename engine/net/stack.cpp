@@ -186,7 +186,8 @@ std::size_t Stack::drops(std::span<io::NamedCount> out) const {
       {"net_no_route", net.no_route + net.neighbours_full + net.neighbours_failed},
       {"net_waiting", net.pending_dropped + net.too_long},
       {"net_device_full", frames.send_refused},
-      {"net_device_missed", frames.missed}};
+      {"net_device_missed", frames.missed},
+      {"net_tap_full", parts_.kernel ? parts_.kernel->dropped() : 0}};
   const std::size_t count = std::min(out.size(), std::size(all));
   std::copy_n(all, count, out.begin());
   return count;

@@ -57,6 +57,29 @@ struct StreamTest : testing::Test {
 
 // ---- in ----
 
+// Nobody listens to most of 20,000 legs: their audio is judged and counted, and the buffer starts afresh for who comes.
+TEST_F(StreamTest, AudioThatNobodyWantsIsCountedNotKept) {
+  talk(5);
+  const auto before = stream.stats().packets_in;
+  for (int i = 0; i < 50; ++i, now += 20ms) {
+    const auto outcome = stream.receive(audio_wire(sequence++, time, 0x22, 1, 160, 0), kPeer, now, false);
+    EXPECT_EQ(outcome.kind, Kind::kAudio);
+    time += 160;
+  }
+  EXPECT_EQ(stream.stats().packets_in, before + 50);
+  EXPECT_EQ(stream.stats().lost, 0u);
+  EXPECT_EQ(stream.receive(audio_wire(sequence++, time, 0x22, 9, 160, 0), kStranger, now, false).drop, Drop::kForeign);
+  EXPECT_EQ(stream.receive(audio_wire(--sequence - 1, time, 0x22, 1, 160, 0), kPeer, now, false).drop,
+            Drop::kDuplicate);
+  audio();
+  EXPECT_EQ(stream.pop(now).frame.kind, FrameKind::kSilence) << "what was kept before is from another time";
+  now += 20ms;
+  audio();
+  const auto heard = stream.pop(now);
+  ASSERT_EQ(heard.frame.kind, FrameKind::kAudio);
+  EXPECT_EQ(heard.frame.payload[0], std::byte{0x11});
+}
+
 TEST_F(StreamTest, AudioComesOutInItsCodec) {
   EXPECT_FALSE(stream.has_heard());
   auto outcome = audio();

@@ -363,5 +363,28 @@ TEST(Call, StoppingEndsEveryCallWithAReason) {
   EXPECT_EQ(world.b.legs(), 0u);
 }
 
+// Calls that stand are not to suffer from new ones.
+TEST(Call, AnOverloadedShardTurnsNewCallsAway) {
+  World world;
+  answers(world.b, listen_plan());
+  world.b.step_cost = 1s;
+  world.run(3s);
+  const LegId in = world.a.dial("b", "+49301");
+  call::Originate out;
+  out.leg = {7};
+  out.trunks = {"a"};
+  out.to = "+49302";
+  const std::uint64_t id = world.b.tell(out).id;
+  ASSERT_TRUE(world.run_until([&] { return world.a.ended(in); }));
+  EXPECT_EQ(world.a.state(in).sip_status, 503);
+  EXPECT_EQ(world.b.errors.at(id), "engine overloaded: processor");
+  EXPECT_EQ(world.b.trunks.find("a")->channels(), 0u);
+
+  world.b.step_cost = 0s;
+  world.run(10s);
+  const LegId again = world.a.dial("b", "+49301");
+  EXPECT_TRUE(world.run_until([&] { return world.a.state(again).phase == LegPhase::kAnswered; }));
+}
+
 }  // namespace
 }  // namespace carillon::shard

@@ -195,6 +195,8 @@ class Side {
   /// This shard gets no turn; nobody: all do.
   static constexpr std::uint32_t kNobody = 0xFFFF'FFFF;
   std::uint32_t stalled = kNobody;
+  /// What each step is said to have taken.
+  Duration step_cost{0};
   /// Blocks that steps took from the heap: no test lets the first be more than 0.
   std::uint64_t allocated = 0, allocated_configuring = 0;
   std::map<std::uint64_t, std::uint32_t> home;  ///< shard of a leg that came in
@@ -211,7 +213,7 @@ class Side {
     {
       const Counting on(true);
       const bool has_worked = core.shard->step(now, wall);
-      core.shard->note_step(Duration{0}, has_worked, now);
+      core.shard->note_step(step_cost, has_worked || step_cost > Duration{0}, now);
     }
     const std::uint64_t count = allocations.count;
     if (count != 0 && !core.is_configured) ADD_FAILURE() << "a step took memory " << count << " times" << askers();
