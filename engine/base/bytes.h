@@ -16,6 +16,18 @@ using ByteSpan = std::span<std::byte>;
 inline ByteView bytes_of(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
 inline std::string_view text_of(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
+/// To the front of `to`, which has room for it. (std::ranges::copy moves a byte at a time here.)
+inline void copy(ByteView from, ByteSpan to) {
+  if (!from.empty()) std::memcpy(to.data(), from.data(), from.size());
+}
+
+/// Fetches the cache lines of `size` bytes from here on, for a use to come.
+inline void prefetch(const void* at, std::size_t size) {
+  const auto* bytes = static_cast<const std::byte*>(at);
+  const std::byte* end = bytes + size;
+  for (bytes -= reinterpret_cast<std::uintptr_t>(at) % 64; bytes < end; bytes += 64) __builtin_prefetch(bytes);
+}
+
 /// Reads big-endian fields from untrusted bytes. Past the end it yields zeros and stays failed, so a parser reads as
 /// the diagram does and checks once.
 class ByteReader {

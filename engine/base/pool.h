@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/bytes.h"
 #include "engine/base/check.h"
 #include "engine/base/huge_pages.h"
 
@@ -85,8 +86,7 @@ class Pool {
   template <std::size_t kBytes>
   void prefetch(Handle handle, std::size_t from = 0) const {
     if (handle.index >= capacity_) return;
-    const auto* at = reinterpret_cast<const std::byte*>(&slots_[handle.index]) + from;
-    for (std::size_t offset = 0; offset < kBytes; offset += 64) __builtin_prefetch(at + offset);
+    carillon::prefetch(reinterpret_cast<const std::byte*>(&slots_[handle.index]) + from, kBytes);
   }
 
  private:

@@ -82,6 +82,10 @@ class Calls {
     legs_.prefetch<kHotBytes>(leg);
     legs_.prefetch<kHotStreamBytes>(leg, kHotStreamAt);
   }
+  /// Nearer still, when that has come: where the audio of a leg that is listened to goes.
+  void prefetch_audio(Handle leg) const {
+    if (const Leg* found = legs_.find(leg); found && found->listens) found->stream.prefetch_buffer();
+  }
   /// What a leg of another shard says to one of ours. Anything may come late: it then finds nothing.
   void on_crossing(const Crossing& crossing, TimePoint now);
   /// Begins a step: media time passes while nobody is there, so that a leg that joins now starts now.
@@ -222,14 +226,15 @@ class Calls {
 
   // calls_media.cpp
   void run_slot(std::span<const Handle> legs, TimePoint due, TimePoint now);
-  void prefetch_speech(Handle leg);
+  void prefetch_frame(Handle leg) const;
+  void prefetch_speech(Handle leg) const;
   void hear(Leg& leg, TimePoint now);
   void detect_all(TimePoint now);
   void hear_digits(Leg& leg, bool was_lost, TimePoint now);
   void take_verdicts(Leg& leg, TimePoint now);
   void speak(Leg& leg, TimePoint now);
-  ByteView source(Leg& leg, ByteSpan scratch, TimePoint now);
-  bool send_audio(Leg& leg, ByteView frame, bool is_scratch, TimePoint now);
+  ByteView source(Leg& leg, ByteSpan room, TimePoint now);
+  bool send_audio(Leg& leg, ByteView frame, TimePoint now);
   void send_rtcp(Leg& leg, bool bye, TimePoint now);
   OutPacket* next_packet();
 

@@ -22,7 +22,7 @@ std::array<std::byte, kFrameSamples> silent_frame(media::Codec codec) {
 
 const std::array kSilence{silent_frame(media::Codec::kPcmu), silent_frame(media::Codec::kPcma)};
 
-constexpr std::size_t kAhead = 4;  ///< legs whose memory is on its way while one is served
+constexpr std::size_t kAhead = 4;  ///< legs; memory is asked for in stages, each so many before the next
 
 constexpr std::uint8_t kRepeatsMax = 2;  ///< a lost frame is bridged by the one before it, twice at most
 
@@ -49,7 +49,9 @@ void Calls::run_slot(std::span<const Handle> legs, TimePoint due, TimePoint now)
   beat_latest_ = std::max(beat_latest_, now - due);
   if (now - due > kLate) counters_.late_frames += legs.size();
   for (std::size_t i = 0; i < slot_.size(); ++i) {
-    if (i + kAhead < slot_.size()) prefetch(slot_[i + kAhead]);
+    if (i + 3 * kAhead < slot_.size()) prefetch(slot_[i + 3 * kAhead]);
+    if (i + 2 * kAhead < slot_.size()) prefetch_audio(slot_[i + 2 * kAhead]);
+    if (i + kAhead < slot_.size()) prefetch_frame(slot_[i + kAhead]);
     if (Leg* leg = legs_.find(slot_[i]); leg && leg->hears) hear(*leg, now);
   }
   detect_all(now);
@@ -59,9 +61,24 @@ void Calls::run_slot(std::span<const Handle> legs, TimePoint due, TimePoint now)
   }
 }
 
-void Calls::prefetch_speech(Handle handle) {
+/// Its buffer is here: of a leg that is listened to, the frame that comes next, and where it goes.
+void Calls::prefetch_frame(Handle handle) const {
+  const Leg* leg = legs_.find(handle);
+  if (!leg || !leg->listens) return;
+  leg->stream.prefetch_frame();
+  carillon::prefetch(&leg->heard, sizeof leg->heard);
+}
+
+void Calls::prefetch_speech(Handle handle) const {
   prefetch(handle);
   legs_.prefetch<64>(handle, offsetof(Leg, cdr));
+  const Leg* leg = legs_.find(handle);
+  if (!leg) return;
+  if (leg->partner) {
+    legs_.prefetch<64>(leg->partner);
+    legs_.prefetch<sizeof(Leg::heard)>(leg->partner, offsetof(Leg, heard));
+  }
+  if (leg->recording) ports_.recordings.prefetch(leg->recording);
 }
 
 // ---- from the peer
@@ -77,7 +94,7 @@ void Calls::hear(Leg& leg, TimePoint now) {
   if (heard.digits.any()) on_digit_news(leg, heard.digits, now);
   const bool was_lost = heard.frame.kind == rtp::Frame::Kind::kConceal;
   if (heard.frame.kind == rtp::Frame::Kind::kAudio) {
-    std::ranges::copy(heard.frame.payload.first(kFrameSamples), leg.heard.begin());
+    copy(heard.frame.payload.first(kFrameSamples), leg.heard);
     leg.heard_codec = codec_of(heard.frame.codec);
     leg.has_heard = true;
     leg.concealed = 0;
@@ -140,8 +157,9 @@ void Calls::speak(Leg& leg, TimePoint now) {
   const bool is_ours_to_speak = leg.is_answered() || leg.cdr.inbound;  // before answer the caller only listens
   if (!is_ours_to_speak) return;
 
-  std::array<std::byte, kFrameSamples> scratch;
-  const ByteView frame = source(leg, scratch, now);
+  std::array<std::byte, kFrameSamples> spare;
+  OutPacket* room = next_packet();
+  const ByteView frame = source(leg, room ? ByteSpan(room->body) : ByteSpan(spare), now);
   if (leg.is_ended) return;
   bool is_sent = false;
   if (leg.stream.is_sending_digits()) {
@@ -150,7 +168,7 @@ void Calls::speak(Leg& leg, TimePoint now) {
       if (!digit.empty()) media_out_.push_back({leg.pair.index, false, leg.stream.destination(), digit, {}});
     }
   } else {
-    is_sent = send_audio(leg, frame, frame.data() == scratch.data(), now);
+    is_sent = send_audio(leg, frame, now);
   }
   if (!leg.recording) return;
   std::array<std::int16_t, kFrameSamples> left, right;
@@ -161,22 +179,23 @@ void Calls::speak(Leg& leg, TimePoint now) {
                         is_sent ? std::span<const std::int16_t>(right) : std::span<const std::int16_t>());
 }
 
-/// What this leg is sent now: a digit, what is played, what the partner says, or silence. Views into prompts and
-/// constants go out by reference; what is made here lies in `scratch`.
-ByteView Calls::source(Leg& leg, ByteSpan scratch, TimePoint now) {
+/// What this leg is sent now: a digit, what is played, what the partner says, or silence. It goes out by reference;
+/// what is made here lies in `room`.
+ByteView Calls::source(Leg& leg, ByteSpan room, TimePoint now) {
   const media::Codec codec = codec_of(leg.stream.config().codec);
-  if (leg.sings_digits) return inband_digit(leg, scratch);
+  if (leg.sings_digits) return inband_digit(leg, room);
   // the last frame went out a beat ago: only now the play is over, and a hang-up cuts nothing off
   if (leg.play_owner != PlayOwner::kNobody && !leg.player.is_playing()) play_over(leg, true, now);
   if (leg.is_ended) return {};
   if (const auto frame = leg.player.next(codec)) return *frame;
   if (const Leg* partner = legs_.find(leg.partner); partner && partner->has_heard) {
-    media::transcode(partner->heard_codec, codec, partner->heard, scratch);
-    return scratch;
+    if (partner->heard_codec == codec) return partner->heard;  // sent before its next beat
+    media::transcode(partner->heard_codec, codec, partner->heard, room);
+    return room;
   }
   if (const auto* frame = leg.across.is_joined() ? leg.across.frames.current() : nullptr) {
-    media::transcode(frame->codec, codec, frame->bytes, scratch);
-    return scratch;
+    media::transcode(frame->codec, codec, frame->bytes, room);
+    return room;
   }
   return kSilence[static_cast<std::size_t>(codec)];
 }
@@ -185,8 +204,8 @@ Calls::OutPacket* Calls::next_packet() {
   return media_out_.size() < packets_.size() ? &packets_[media_out_.size()] : nullptr;
 }
 
-/// One packet, or two of 10 ms. `is_scratch`: the frame's bytes die with the caller and are copied.
-bool Calls::send_audio(Leg& leg, ByteView frame, bool is_scratch, TimePoint now) {
+/// One packet, or two of 10 ms.
+bool Calls::send_audio(Leg& leg, ByteView frame, TimePoint now) {
   const std::size_t parts = leg.stream.config().packets_per_frame;
   const std::size_t size = kFrameSamples / parts;
   bool is_sent = false;
@@ -195,12 +214,7 @@ bool Calls::send_audio(Leg& leg, ByteView frame, bool is_scratch, TimePoint now)
     if (!packet) return is_sent;
     const auto head = leg.stream.head(std::span(packet->head).first<rtp::kHeaderSize>(), now);
     if (head.empty()) return is_sent;
-    ByteView body = frame.subspan(part * size, size);
-    if (is_scratch) {
-      std::ranges::copy(body, packet->body.begin());
-      body = ByteView(packet->body).first(size);
-    }
-    media_out_.push_back({leg.pair.index, false, leg.stream.destination(), head, body});
+    media_out_.push_back({leg.pair.index, false, leg.stream.destination(), head, frame.subspan(part * size, size)});
     is_sent = true;
   }
   return is_sent;

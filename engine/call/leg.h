@@ -105,6 +105,7 @@ struct Leg {
   LegId id;
   AcrossEnd across;  ///< bridged with a leg of another shard, or about to be; its state comes first
   rtp::Stream stream;
+  std::array<std::byte, kFrameSamples> heard;  ///< the last frame from the peer, in `heard_codec`
 
   // ---- when it speaks, ends, changes
   LegState cdr;  ///< its phase comes first
@@ -125,7 +126,6 @@ struct Leg {
 
   // media
   bool is_behind_nat = false;
-  std::array<std::byte, kFrameSamples> heard;  ///< the last frame from the peer, in `heard_codec`
 
   // what is played, heard, written
   PlanMachine machine;

@@ -48,6 +48,8 @@ class RecordSink {
   /// 20 ms: what the peer said, what it was sent; empty means silence.
   virtual void add(Handle recording, std::span<const std::int16_t> left, std::span<const std::int16_t> right) = 0;
   virtual void stop(Handle recording) = 0;
+  /// add() is near: what it needs first is fetched into the cache.
+  virtual void prefetch(Handle) const {}
 };
 
 }  // namespace carillon::call

@@ -1,5 +1,7 @@
 #include "engine/record/channel.h"
 
+#include <xmmintrin.h>
+
 #include <limits>
 
 #include "engine/base/check.h"
@@ -93,6 +95,7 @@ void Channel::submit(Handle handle, const Block& block, std::uint32_t bytes) {
     free_blocks_.push_back(block.index);
     return;
   }
+  _mm_sfence();  // the bytes may have been written past the cache
   progress(block, bytes);
   recording->submitted += bytes;
   map_.entry(slot(handle)).submitted.store(recording->submitted, std::memory_order_release);

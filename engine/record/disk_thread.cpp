@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -59,12 +61,16 @@ DiskThread::~DiskThread() {
   ::close(lock_);
 }
 
-// Buffered files go by pwrite: io_uring would punt each of their writes to a kernel worker, which costs more in all.
+// Buffered files go by pwrite: io_uring would punt each of their writes to a kernel worker, which costs more in all. So
+// it does with those of tmpfs, which says yes to O_DIRECT and has no disk to write to.
 bool DiskThread::probe_direct() const {
   const std::string path = open_folder(config_.folder) + "/probe";
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
   if (descriptor < 0) return false;
-  const bool takes_it = write_whole({.descriptor = descriptor, .bytes = map_->block(0).first(kAlignment)}) == 0;
+  struct statfs system {};
+  const bool is_memory = ::fstatfs(descriptor, &system) == 0 && system.f_type == TMPFS_MAGIC;
+  const bool takes_it =
+      !is_memory && write_whole({.descriptor = descriptor, .bytes = map_->block(0).first(kAlignment)}) == 0;
   ::close(descriptor);
   ::unlink(path.c_str());
   return takes_it;

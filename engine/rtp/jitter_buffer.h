@@ -2,6 +2,7 @@
 // Evens out arrival times. Encoded packets of any length go in as they come; every 20 ms one frame goes out.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "engine/base/bytes.h"
@@ -61,6 +62,14 @@ class JitterBuffer {
   void quiet() { is_quiet_ = true; }
   /// The next 20 ms; called every 20 ms of the local clock.
   Frame pop(TimePoint now);
+
+  /// Fetches what push() and pop() touch into the cache, the sound apart; or the sound that pop() hands out next and
+  /// the place of what it handed out last.
+  void prefetch() const { carillon::prefetch(this, offsetof(JitterBuffer, ring_)); }
+  void prefetch_frame() const {
+    carillon::prefetch(ring_.data() + std::size_t{head_} * kFrameSamples, kFrameSamples);
+    if (lent_ != kSlots) carillon::prefetch(ring_.data() + std::size_t{lent_} * kFrameSamples, kFrameSamples);
+  }
 
   const JitterCounters& counters() const { return counters_; }
   /// Delay that is aimed at now.

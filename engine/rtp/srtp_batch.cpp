@@ -9,11 +9,6 @@ SrtpBatch::~SrtpBatch() = default;
 
 namespace {
 
-void prefetch(const void* at, std::size_t size) {
-  const auto* bytes = static_cast<const std::byte*>(at);
-  for (std::size_t i = 0; i < size; i += 64) __builtin_prefetch(bytes + i);
-}
-
 // Two steps ahead of its use: the context's first line and the packet; one step ahead, when that line tells the
 // profile, the keys.
 template <class Use>

@@ -59,10 +59,10 @@ Outcome Stream::receive(ByteView wire, const Endpoint& from, TimePoint now, bool
   const auto verdict = source_.judge(from, packet->ssrc, now);
   if (verdict == Source::Verdict::kForeign) return drop(Drop::kForeign);
   last_heard_ = now;
-  DigitNews digits;
-  if (verdict == Source::Verdict::kChanged) digits = change_source();
+  if (verdict != Source::Verdict::kChanged) return take(*packet, now, keeps_audio);
+  const DigitNews digits = change_source();
   auto outcome = take(*packet, now, keeps_audio);
-  outcome.is_first = verdict == Source::Verdict::kChanged;
+  outcome.is_first = true;
   if (digits.ended != 0) {
     outcome.digits.ended = digits.ended;
     outcome.digits.ended_duration = digits.ended_duration;

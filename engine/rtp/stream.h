@@ -95,6 +95,11 @@ class Stream {
   TimePoint last_heard() const { return last_heard_; }
   bool has_heard() const { return packets_in_past_ + reception_.received() != 0; }
 
+  /// receive() with audio is near, or pop(): the buffer's books are fetched into the cache; then, with
+  /// prefetch_frame(), when the books have come, the frame itself.
+  void prefetch_buffer() const { jitter_buffer_.prefetch(); }
+  void prefetch_frame() const { jitter_buffer_.prefetch_frame(); }
+
   // ---- to the peer ----
   /// Where RTP and RTCP go now: what SDP says, or what was learned behind NAT.
   const Endpoint& destination() const { return source_.destination(); }

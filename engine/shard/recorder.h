@@ -17,6 +17,7 @@ class Recorder : public call::RecordSink {
   Handle start(LegId leg, WallTime started) override;
   void add(Handle recording, std::span<const std::int16_t> left, std::span<const std::int16_t> right) override;
   void stop(Handle recording) override;
+  void prefetch(Handle recording) const override { running_.prefetch<128>(recording); }
 
  private:
   struct Running {

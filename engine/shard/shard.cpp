@@ -192,6 +192,8 @@ void Shard::take_packets(TimePoint now) {
     // whose a packet is, is looked up in time for the leg's memory to be here when its turn comes
     if (i + kOwnersAhead < received.size()) pairs_->prefetch(received[i + kOwnersAhead].socket);
     if (i + kLegsAhead < received.size()) calls_->prefetch(pairs_->owner(received[i + kLegsAhead].socket).leg);
+    if (i + kBuffersAhead < received.size())
+      calls_->prefetch_audio(pairs_->owner(received[i + kBuffersAhead].socket).leg);
     const io::Received& packet = received[i];
     if (is_sip(packet.socket)) {
       const auto owner = config_.count > 1 ? sip::steer(packet.data, config_.count) : std::nullopt;

@@ -1,5 +1,7 @@
 #include "media/record/former.h"
 
+#include <emmintrin.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -45,6 +47,21 @@ std::uint32_t whole(std::uint64_t data_bytes) {
   return static_cast<std::uint32_t>(std::min(data_bytes, Former::kDataBytesMax)) / kFrameSize * kFrameSize;
 }
 
+/// Both sides of 20 ms, sample by sample, past the cache: nobody here reads them again. `out`: aligned to 16 bytes.
+void stream_out(std::span<const std::int16_t> left, std::span<const std::int16_t> right, std::byte* out) {
+  static constexpr std::array<std::int16_t, kFrameSamples> kSilent{};
+  const std::int16_t* l = left.empty() ? kSilent.data() : left.data();
+  const std::int16_t* r = right.empty() ? kSilent.data() : right.data();
+  for (std::size_t i = 0; i < kFrameSamples; i += 8, out += 32) {
+    const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(l + i));
+    const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(r + i));
+    _mm_stream_si128(reinterpret_cast<__m128i*>(out), _mm_unpacklo_epi16(a, b));
+    _mm_stream_si128(reinterpret_cast<__m128i*>(out + 16), _mm_unpackhi_epi16(a, b));
+  }
+}
+
+bool is_aligned(const std::byte* at) { return reinterpret_cast<std::uintptr_t>(at) % 16 == 0; }
+
 }  // namespace
 
 void Former::start(ByteSpan block) {
@@ -78,6 +95,13 @@ bool Former::add(std::span<const std::int16_t> left, std::span<const std::int16_
     ++missed_;
     silent_bytes_ += kTickBytes;
     return true;
+  }
+  const bool owes_nothing = rest_at_ == kTickBytes && silent_bytes_ == 0;
+  if (owes_nothing && block_.size() - at_ >= kTickBytes && is_aligned(block_.data() + at_)) {
+    stream_out(left, right, block_.data() + at_);
+    at_ += kTickBytes;
+    data_bytes_ += kTickBytes;
+    return at_ == block_.size();
   }
   for (std::size_t i = 0; i < kFrameSamples; ++i) {
     const auto l = static_cast<std::uint16_t>(left.empty() ? 0 : left[i]);

@@ -14,7 +14,8 @@ namespace carillon::media {
 /// into blocks that the caller hands in (16–32 KiB, any size ≥ kHeaderBytes works); when one is full the caller hands
 /// it to the disk and gives the next. The header takes the file's first 4,096 bytes (a JUNK chunk pads it), so the
 /// sound and every block begin at offsets that O_DIRECT takes. Sizes say "streamed" until `header` is written over it
-/// at close. No allocation, no clock.
+/// at close. No allocation, no clock. Blocks are written past the cache: before another thread reads one, the writer's
+/// thread passes a store fence (record::Channel::submit does).
 class Former {
  public:
   static constexpr std::size_t kHeaderBytes = 4096;
@@ -58,8 +59,8 @@ class Former {
   ByteSpan block_;
   std::size_t at_ = 0;
   std::uint64_t data_bytes_ = 0, missed_ = 0, silent_bytes_ = 0;  // silent_bytes_: owed for missed ticks
-  std::array<std::byte, kTickBytes> rest_;                        // a tick that did not fit, from rest_at_ on
   std::size_t rest_at_ = kTickBytes;
+  std::array<std::byte, kTickBytes> rest_;  // a tick that did not fit, from rest_at_ on
 };
 
 }  // namespace carillon::media

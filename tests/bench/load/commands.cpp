@@ -46,7 +46,8 @@ wire::ToEngine originate(std::uint64_t leg, int index, const LoadOptions& option
   call.set_to(fmt::format("+1555{:07}", leg % 10'000'000));
   auto& plan = *call.mutable_plan();
   plan.set_media_timeout_ms(options.media_timeout_ms);
-  plan.set_record(options.records);
+  plan.set_record(options.records &&
+                  (options.bridge.empty() || index % 2 == 0));  // one file has both sides of a bridge
   if (options.detect_every > 0 && index % options.detect_every == 0) keep_listening(*plan.mutable_detect(), options);
   auto& first = *plan.add_states();
   first.set_name("load");

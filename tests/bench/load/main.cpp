@@ -147,7 +147,7 @@ int main(int argc, char** argv) {
   app.add_option("--media-timeout-ms", options.media_timeout_ms,
                  "without speech from the far side; 0: the engine's own");
   app.add_option("--detect-every", options.detect_every, "one call in so many is under detection all along");
-  app.add_flag("--record", options.records, "both sides of each call");
+  app.add_flag("--record", options.records, "both sides of each call; of a pair, one recording has both");
   app.add_flag("--stats", options.prints_stats, "print each of the engine's Stats");
   app.add_option("--bridge", options.bridge, "same or across")->check(CLI::IsMember({"same", "across"}));
   app.add_option("--shards", options.shards, "of the engine");
