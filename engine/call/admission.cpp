@@ -85,10 +85,11 @@ AdmissionGate::AdmissionGate(const AdmissionConfig& config, TimePoint now)
 
 // ---- measuring
 
-// What legs will cost that are here but not in the average of the load. Where calls come and go at a steady rate, as
-// many go as come, and nothing is taken off twice.
+// What legs will cost that are here but not in the average of the load: those that speak are, those that have rung for
+// long may never be. Where calls come and go at a steady rate, as many go as come, and nothing is taken off twice.
 double AdmissionGate::coming_rate() const {
-  return std::max(0.0, static_cast<double>(legs_) + admitted_ - legs_settled_) * leg_cost_;
+  const double known = std::max(legs_settled_, legs_loading_);
+  return std::max(0.0, static_cast<double>(legs_) + admitted_ - known) * leg_cost_;
 }
 
 void AdmissionGate::close_window(const StepLoad& step, TimePoint now) {
@@ -130,6 +131,7 @@ void AdmissionGate::average(Duration elapsed) {
   const double busy = 1 - headroom_rate(busy_, elapsed);
   approach(busy_fast_, busy, elapsed, config_.fast);
   approach(busy_slow_, busy, elapsed, config_.slow);
+  approach(legs_loading_, legs_speaking_, elapsed, config_.fast);
   approach(legs_slow_, legs_, elapsed, config_.slow);
   approach(legs_settled_, legs_, elapsed, config_.settle);
 }

@@ -31,7 +31,7 @@ struct AdmissionConfig {
   Duration window = 10ms;         // half a beat: each leg works in every second one, so that windows are alike
   Duration fast = 200ms;          // time constant of the average that closes the gate; beats of all legs, ten times
   Duration slow = 1s;             // ... of the one that opens it
-  Duration settle = 5s;           // ... of the legs whose cost is in the load: media starts seconds after admission
+  Duration settle = 5s;           // ... of the legs that will bring no more load: whoever rings longer may never talk
   Duration stall = 25ms;          // a step this long, or a beat this late at once: the clock stood, load does not jump
   Duration stall_grace = 500ms;   // what a stall of 50 ms takes to work off at 90 % of load
   Duration stall_apart = 10s;     // a second stall within this is not forgiven: then the core is not ours
@@ -57,6 +57,7 @@ struct StepLoad {
   Duration busy{0};       ///< taken by steps that found something to do
   Duration beat_late{0};  ///< of the latest beat; 0: none ran, or all in time
   std::uint32_t legs = 0;
+  std::uint32_t legs_speaking = 0;             ///< of these, whose media flows: they are in the load
   std::uint32_t pool_used = 0, pool_room = 0;  ///< buffers; room 0: no such pool
 };
 
@@ -87,6 +88,7 @@ class AdmissionGate {
     busy_longest_ = std::max(busy_longest_, step.busy);
     beat_late_ = std::max(beat_late_, step.beat_late);
     legs_ = step.legs;
+    legs_speaking_ = step.legs_speaking;
     admitted_ = 0;
     if (now - window_began_ >= config_.window) close_window(step, now);
   }
@@ -124,11 +126,11 @@ class AdmissionGate {
   // the window that runs
   TimePoint window_began_;
   Duration busy_{0}, busy_longest_{0}, beat_late_{0};
-  std::uint32_t legs_ = 0, admitted_ = 0;  // at the last note(); since
+  std::uint32_t legs_ = 0, legs_speaking_ = 0, admitted_ = 0;  // at the last note(); since
   std::uint32_t admitted_in_window_ = 0;
   // averages
   double busy_fast_ = 0, busy_slow_ = 0;
-  double legs_slow_ = 0, legs_settled_ = 0;
+  double legs_slow_ = 0, legs_settled_ = 0, legs_loading_ = 0;
   double admitted_per_second_ = 0;
   double leg_cost_;
   double pool_rate_ = 0;

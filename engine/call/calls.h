@@ -123,6 +123,8 @@ class Calls {
 
   // ---- books
   std::size_t legs() const { return legs_.size(); }
+  /// Those whose media flows.
+  std::size_t speaking() const { return wheel_.size(); }
   /// Those across shards count where they were asked for.
   std::uint32_t bridges() const { return bridges_; }
   std::uint32_t recordings() const { return recordings_; }

@@ -79,6 +79,7 @@ class Shard {
     gate_.note({.busy = time,
                 .beat_late = calls_->beat_late(),
                 .legs = static_cast<std::uint32_t>(calls_->legs()),
+                .legs_speaking = static_cast<std::uint32_t>(calls_->speaking()),
                 .pool_used = load_.buffers.used,
                 .pool_room = load_.buffers.room},
                now);

@@ -83,7 +83,7 @@ def playback_point(channels, seconds, speak, prompt):
     return {"channels": answered, "wanted": channels, "us": cpu * 1e6 / (max(1, answered) * elapsed), "floor": bare,
             "core_share": cpu / elapsed, "lost": score["lost"], "lost_share": score["lost"] / sent,
             "p50": score["deviation_p50_ms"], "p99": score["deviation_p99_ms"], "p999": score["deviation_p999_ms"],
-            "good": result["good"], "memory": (memory - before_memory) / max(1, answered)}
+            "reason": " ".join(steady.split()[2:]), "good": result["good"], "memory": (memory - before_memory) / max(1, answered)}
 
 
 def playback(options, rows, speak=False):
@@ -93,11 +93,12 @@ def playback(options, rows, speak=False):
     print(f"{'channels':>9} {'µs/ch·s':>9} {'floor':>7} {'ratio':>6} {'core':>6} {'lost':>6} {'p50 ms':>7} {'p99 ms':>7} {'p99.9':>7} {'kB/ch':>6}")
     best = None
     for channels in options.channels:
-        point = middle([playback_point(channels, options.seconds, speak, options.prompt) for _ in range(options.runs)])
+        points = [playback_point(channels, options.seconds, speak, options.prompt) for _ in range(options.runs)]
+        point = middle(points)
         on_time = point["channels"] == channels and point["lost_share"] < 0.005 and point["p99"] <= 10
         print(f"{point['channels']:>9} {point['us']:>9.1f} {point['floor']:>7.1f} {point['us'] / point['floor']:>6.2f} "
               f"{100 * point['core_share']:>5.0f}% {point['lost']:>6.0f} {point['p50']:>7.2f} {point['p99']:>7.2f} {point['p999']:>7.2f} "
-              f"{point['memory'] / 1000:>6.1f}{'' if on_time else '   not on time'}", flush=True)
+              f"{point['memory'] / 1000:>6.1f}{'' if on_time else '   not on time ' + '; '.join({each['reason'] for each in points})}", flush=True)
         if on_time:
             best = point
         if not on_time and best:
