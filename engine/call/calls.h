@@ -231,6 +231,8 @@ class Calls {
   void prefetch_frame(Handle leg) const;
   void prefetch_speech(Handle leg) const;
   void hear(Leg& leg, TimePoint now);
+  void expect_source(Leg& leg, TimePoint now);
+  void expect_anybody(Leg& leg);
   void detect_all(TimePoint now);
   void hear_digits(Leg& leg, bool was_lost, TimePoint now);
   void take_verdicts(Leg& leg, TimePoint now);

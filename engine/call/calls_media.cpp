@@ -84,6 +84,7 @@ void Calls::prefetch_speech(Handle handle) const {
 // ---- from the peer
 
 void Calls::hear(Leg& leg, TimePoint now) {
+  if (leg.expects_one && leg.stream.is_silent(now)) expect_anybody(leg);
   leg.listens = leg.is_listened_to();
   if (!leg.listens) {
     leg.has_heard = false;
@@ -105,6 +106,19 @@ void Calls::hear(Leg& leg, TimePoint now) {
   if (leg.across.is_joined()) send_frame_across(leg, now);
   if (leg.hears_digits) hear_digits(leg, was_lost, now);
   if (leg.is_detecting && !leg.is_ended) detecting_.push_back({leg.self, was_lost});
+}
+
+/// Once the peer's source is settled, and again after each doubt. Short calls never come to it.
+void Calls::expect_source(Leg& leg, TimePoint now) {
+  if (leg.expects_one || !leg.stream.is_steady(now)) return;
+  leg.expects_one = true;
+  ports_.pairs.expect(leg.pair.index, leg.stream.destination());
+}
+
+void Calls::expect_anybody(Leg& leg) {
+  if (!leg.expects_one) return;
+  leg.expects_one = false;
+  ports_.pairs.expect_any(leg.pair.index);
 }
 
 void Calls::hear_digits(Leg& leg, bool was_lost, TimePoint now) {
@@ -152,7 +166,10 @@ void Calls::take_verdicts(Leg& leg, TimePoint now) {
 // ---- to the peer
 
 void Calls::speak(Leg& leg, TimePoint now) {
-  if (leg.stream.rtcp_due(now)) send_rtcp(leg, false, now);
+  if (leg.stream.rtcp_due(now)) {
+    expect_source(leg, now);
+    send_rtcp(leg, false, now);
+  }
   if (leg.across.is_joined()) leg.across.frames.beat(now);
   const bool is_ours_to_speak = leg.is_answered() || leg.cdr.inbound;  // before answer the caller only listens
   if (!is_ours_to_speak) return;

@@ -40,6 +40,7 @@ bool Calls::take_pair(Leg& leg, const Endpoint& local) {
   if (!pair) return false;
   leg.pair = *pair;
   leg.has_pair = true;
+  leg.expects_one = false;
   leg.session.local.rtp = pair->rtp;
   return true;
 }
@@ -72,6 +73,7 @@ bool Calls::accept_answer(Leg& leg, std::string_view body, TimePoint now) {
   const bool is_new = !leg.is_agreed || leg.session.agreed != *agreed;
   leg.session.agreed = *agreed;
   leg.is_agreed = true;
+  if (is_new) expect_anybody(leg);
   if (is_new) leg.stream.configure(stream_config(*agreed, leg.is_behind_nat), now);
   return true;
 }
@@ -85,6 +87,7 @@ bool Calls::read_offer(Leg& leg, std::string_view body, TimePoint now) {
   leg.session.agreed = answer->agreed;
   leg.session.answer = answer->text;
   leg.is_agreed = true;
+  expect_anybody(leg);
   leg.stream.configure(stream_config(answer->agreed, leg.is_behind_nat), now);
   return true;
 }

@@ -96,6 +96,7 @@ struct Leg {
   media::Codec heard_codec = media::Codec::kPcmu;
   PlayOwner play_owner = PlayOwner::kNobody;
   bool has_pair = false;
+  bool expects_one = false;  ///< the pair's owner was told whom we listen to
   MediaWheel::Place place;
   Handle self;
   Handle partner;  ///< bridged with, on this shard

@@ -30,6 +30,9 @@ class MediaPairs {
   /// Would take() for this address give a pair like that one?
   virtual bool is_at(std::uint32_t pair, const Endpoint& local) const = 0;
   virtual void give_back(std::uint32_t pair) = 0;
+  /// A hint: until further notice only `peer` matters to the pair's RTP (io::Port::expect); or everybody again.
+  virtual void expect(std::uint32_t pair, const Endpoint& peer) = 0;
+  virtual void expect_any(std::uint32_t pair) = 0;
 };
 
 /// One media packet to send: `head` then `body`. Views live until Calls::clear_media().

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <optional>
 
 #include "engine/base/check.h"
 
@@ -39,6 +40,13 @@ class SimPort final : public Port {
   }
   Endpoint local(SocketId socket) const override { return is_open(socket) ? sockets_[socket.value].local : Endpoint{}; }
 
+  void expect(SocketId socket, const Endpoint& peer) override {
+    if (is_open(socket)) sockets_[socket.value].expected = peer;
+  }
+  void expect_any(SocketId socket) override {
+    if (is_open(socket)) sockets_[socket.value].expected.reset();
+  }
+
   std::span<const Received> receive(int most) override {
     held_.clear();
     received_.clear();
@@ -71,6 +79,8 @@ class SimPort final : public Port {
   const char* name() const override { return "sim"; }
 
   bool take(SocketId socket, const Endpoint& peer, std::vector<std::byte> data, TimePoint arrival) {
+    const auto& expected = sockets_[socket.value].expected;
+    if (expected && *expected != peer) return false;  // as a connected socket: unheard and uncounted
     if (inbox_.size() >= inbox_max_) {
       ++counters_.receive_full;
       return false;
@@ -83,6 +93,7 @@ class SimPort final : public Port {
   struct Socket {
     Endpoint local;
     bool open = false;
+    std::optional<Endpoint> expected{};
   };
   struct Inbound {
     std::vector<std::byte> data;

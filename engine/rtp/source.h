@@ -39,6 +39,8 @@ class Source {
   const Endpoint& destination() const { return is_learned_ ? source_ : sdp_; }
   std::uint32_t ssrc() const { return ssrc_; }
   bool has_source() const { return state_ != State::kWaiting; }
+  /// Only packets from destination() count, until it is silent or the agreement changes.
+  bool is_locked() const { return state_ == State::kLocked; }
 
  private:
   enum class State : std::uint8_t { kWaiting, kLearning, kLocked };

@@ -93,6 +93,10 @@ class Stream {
   DigitNews tick(TimePoint now) { return event_receiver_.is_pressed() ? event_receiver_.tick(now) : DigitNews{}; }
   /// The last packet that was accepted (RTP; held legs count too), or configure(): for media time-outs.
   TimePoint last_heard() const { return last_heard_; }
+  /// Nobody but destination() is listened to: the source is locked, and it speaks.
+  bool is_steady(TimePoint now) const { return source_.is_locked() && now - last_heard_ < kSteady; }
+  /// Silent for so long that another port of the peer may be its new source.
+  bool is_silent(TimePoint now) const { return now - last_heard_ > Source::kSilence; }
   bool has_heard() const { return packets_in_past_ + reception_.received() != 0; }
 
   /// receive() with audio is near, or pop(): the buffer's books are fetched into the cache; then, with
@@ -132,6 +136,8 @@ class Stream {
   std::uint32_t ssrc() const { return ssrc_; }
 
  private:
+  static constexpr Duration kSteady = 200ms;  // ten packets
+
   Outcome take(const Packet& packet, TimePoint now, bool keeps_audio);
   Outcome audio(const Packet& packet, Codec codec, TimePoint now);
   Outcome drop(Drop reason);

@@ -59,7 +59,7 @@ bool PairPool::open_next(std::uint32_t index) {
       continue;
     }
     const std::uint32_t pair = index * pairs_max_ + number;
-    pairs_[pair] = {*rtp, *rtcp, {}};
+    pairs_[pair] = {*rtp, *rtcp, {}, false};
     note(*rtp, pair, false);
     note(*rtcp, pair, true);
     block.free.push_back(pair);
@@ -87,10 +87,22 @@ std::optional<call::MediaPair> PairPool::take(Handle leg, const Endpoint& local)
 void PairPool::give_back(std::uint32_t pair) {
   CHECK(pair < pairs_.size());
   CHECK(pairs_[pair].leg);
+  expect_any(pair);
   pairs_[pair].leg = {};
   blocks_[pair / pairs_max_].free.push_back(pair);
   --blocks_[pair / pairs_max_].lent;
   --lent_;
+}
+
+void PairPool::expect(std::uint32_t pair, const Endpoint& peer) {
+  pairs_[pair].is_expecting = true;
+  port_.expect(pairs_[pair].rtp, peer);
+}
+
+void PairPool::expect_any(std::uint32_t pair) {
+  if (!pairs_[pair].is_expecting) return;
+  pairs_[pair].is_expecting = false;
+  port_.expect_any(pairs_[pair].rtp);
 }
 
 PairPool::Owner PairPool::owner(io::SocketId socket) const {

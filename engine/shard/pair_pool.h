@@ -37,6 +37,8 @@ class PairPool : public call::MediaPairs {
     return block == wanted || (wanted == 0 && blocks_[block].is_usual);
   }
   void give_back(std::uint32_t pair) override;
+  void expect(std::uint32_t pair, const Endpoint& peer) override;
+  void expect_any(std::uint32_t pair) override;
 
   /// Whose packet came in on this socket; an empty leg: nobody's (any more).
   Owner owner(io::SocketId socket) const;
@@ -52,6 +54,7 @@ class PairPool : public call::MediaPairs {
   struct Pair {
     io::SocketId rtp, rtcp;
     Handle leg;
+    bool is_expecting = false;  // one peer alone
   };
   static constexpr std::uint32_t kNobody = 0xFFFF'FFFF;
 
