@@ -19,6 +19,7 @@ class Player {
     is_endless_ = loops == 0;
     at_ = frame_ = 0;
     is_playing_ = total() > 0;
+    current_ = nullptr;
     skip_empty();
   }
   void stop() { is_playing_ = false; }
@@ -27,8 +28,8 @@ class Player {
   /// The next 20 ms; nothing when the play is over (is_playing() turns false with the last frame).
   std::optional<ByteView> next(media::Codec codec) {
     if (!is_playing_) return {};
-    const ByteView frame = prompts_[at_]->frame(codec, frame_);
-    if (++frame_ == prompts_[at_]->frames()) {
+    const ByteView frame = current_->frame(codec, frame_);
+    if (++frame_ == current_->frames()) {
       frame_ = 0;
       ++at_;
       skip_empty();
@@ -58,15 +59,17 @@ class Player {
         }
         at_ = 0;
       }
-      if (prompts_[at_]->frames() > 0) return;
+      current_ = prompts_[at_];
+      if (current_->frames() > 0) return;
       ++at_;
     }
   }
 
+  const media::Prompt* current_ = nullptr;  // prompts_[at_]: the list lies where nobody else looks
   std::span<const media::Prompt* const> prompts_;
   std::uint32_t loops_left_ = 0;
   bool is_endless_ = false, is_playing_ = false;
-  std::size_t at_ = 0, frame_ = 0;
+  std::uint32_t at_ = 0, frame_ = 0;
 };
 
 }  // namespace carillon::call

@@ -38,9 +38,11 @@ std::uint32_t PairPool::emptiest_usual() const {
   return best;
 }
 
-void PairPool::note(io::SocketId socket, std::uint32_t pair, bool is_rtcp) {
-  if (socket.value >= by_socket_.size()) by_socket_.resize(socket.value + 64, kNobody);
-  by_socket_[socket.value] = pair << 1 | (is_rtcp ? 1 : 0);
+void PairPool::set_owner(const Pair& pair, Handle leg) {
+  const std::size_t last = std::max(pair.rtp.value, pair.rtcp.value);
+  if (last >= by_socket_.size()) by_socket_.resize(last + 64);
+  by_socket_[pair.rtp.value] = {leg, false};
+  by_socket_[pair.rtcp.value] = {leg, true};
 }
 
 // A pair that another program sits on is passed over.
@@ -59,9 +61,8 @@ bool PairPool::open_next(std::uint32_t index) {
       continue;
     }
     const std::uint32_t pair = index * pairs_max_ + number;
-    pairs_[pair] = {*rtp, *rtcp, {}, false};
-    note(*rtp, pair, false);
-    note(*rtcp, pair, true);
+    pairs_[pair] = {*rtp, *rtcp};
+    set_owner(pairs_[pair], {});
     block.free.push_back(pair);
     return true;
   }
@@ -76,7 +77,8 @@ std::optional<call::MediaPair> PairPool::take(Handle leg, const Endpoint& local)
   if (block.free.empty()) return {};
   const std::uint32_t pair = block.free.front();
   block.free.pop_front();
-  pairs_[pair].leg = leg;
+  pairs_[pair].is_lent = true;
+  set_owner(pairs_[pair], leg);
   ++block.lent;
   ++lent_;
   Endpoint rtp = block.advertised;
@@ -86,9 +88,10 @@ std::optional<call::MediaPair> PairPool::take(Handle leg, const Endpoint& local)
 
 void PairPool::give_back(std::uint32_t pair) {
   CHECK(pair < pairs_.size());
-  CHECK(pairs_[pair].leg);
+  CHECK(pairs_[pair].is_lent);
   expect_any(pair);
-  pairs_[pair].leg = {};
+  pairs_[pair].is_lent = false;
+  set_owner(pairs_[pair], {});
   blocks_[pair / pairs_max_].free.push_back(pair);
   --blocks_[pair / pairs_max_].lent;
   --lent_;
@@ -103,12 +106,6 @@ void PairPool::expect_any(std::uint32_t pair) {
   if (!pairs_[pair].is_expecting) return;
   pairs_[pair].is_expecting = false;
   port_.expect_any(pairs_[pair].rtp);
-}
-
-PairPool::Owner PairPool::owner(io::SocketId socket) const {
-  if (socket.value >= by_socket_.size() || by_socket_[socket.value] == kNobody) return {};
-  const std::uint32_t packed = by_socket_[socket.value];
-  return {pairs_[packed >> 1].leg, (packed & 1) != 0};
 }
 
 }  // namespace carillon::shard

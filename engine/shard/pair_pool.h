@@ -19,6 +19,7 @@ class PairPool : public call::MediaPairs {
     Handle leg;
     bool is_rtcp = false;
   };
+  static_assert(sizeof(Owner) <= 16);  // one look-up a packet: four to a cache line
 
   /// `local` and `advertised` give the addresses, `port_first` (even) and `pairs` the block.
   PairPool(io::Port& port, const Endpoint& local, const Endpoint& advertised, std::uint16_t port_first,
@@ -41,23 +42,23 @@ class PairPool : public call::MediaPairs {
   void expect_any(std::uint32_t pair) override;
 
   /// Whose packet came in on this socket; an empty leg: nobody's (any more).
-  Owner owner(io::SocketId socket) const;
-  /// owner() of this one will be asked soon.
-  void prefetch(io::SocketId socket) const {
-    if (socket.value < by_socket_.size() && by_socket_[socket.value] != kNobody)
-      __builtin_prefetch(&pairs_[by_socket_[socket.value] >> 1]);
+  Owner owner(io::SocketId socket) const {
+    return socket.value < by_socket_.size() ? by_socket_[socket.value] : Owner{};
   }
+  /// owner() of this one will be asked soon; or socket() of that one.
+  void prefetch(io::SocketId socket) const {
+    if (socket.value < by_socket_.size()) __builtin_prefetch(&by_socket_[socket.value]);
+  }
+  void prefetch_pair(std::uint32_t pair) const { __builtin_prefetch(&pairs_[pair]); }
   io::SocketId socket(std::uint32_t pair, bool is_rtcp) const { return is_rtcp ? pairs_[pair].rtcp : pairs_[pair].rtp; }
   std::uint32_t lent() const { return lent_; }
 
  private:
   struct Pair {
     io::SocketId rtp, rtcp;
-    Handle leg;
+    bool is_lent = false;
     bool is_expecting = false;  // one peer alone
   };
-  static constexpr std::uint32_t kNobody = 0xFFFF'FFFF;
-
   struct Block {
     Endpoint local, advertised;
     bool is_usual = false;
@@ -69,14 +70,14 @@ class PairPool : public call::MediaPairs {
   std::uint32_t block_at(const Endpoint& local) const;
   std::uint32_t emptiest_usual() const;
   bool open_next(std::uint32_t block);
-  void note(io::SocketId socket, std::uint32_t pair, bool is_rtcp);
+  void set_owner(const Pair& pair, Handle leg);
 
   io::Port& port_;
   std::uint16_t port_first_;
-  std::uint32_t pairs_max_, lent_ = 0;    // of one block
-  std::vector<Block> blocks_;             // the first: the usual address
-  std::vector<Pair> pairs_;               // by number: block after block
-  std::vector<std::uint32_t> by_socket_;  // pair << 1 | is_rtcp
+  std::uint32_t pairs_max_, lent_ = 0;  // of one block
+  std::vector<Block> blocks_;           // the first: the usual address
+  std::vector<Pair> pairs_;             // by number: block after block
+  std::vector<Owner> by_socket_;
 };
 
 }  // namespace carillon::shard

@@ -284,8 +284,11 @@ void Shard::send_media() {
   if (calls_->media_out().empty()) return;
   has_worked_ = true;
   batch_.clear();
-  for (const call::MediaOut& out : calls_->media_out())
-    batch_.push_back({pairs_->socket(out.pair, out.is_rtcp), out.to, out.head, out.body});
+  const auto media = calls_->media_out();
+  for (std::size_t i = 0; i < media.size(); ++i) {
+    if (i + kPairsAhead < media.size()) pairs_->prefetch_pair(media[i + kPairsAhead].pair);
+    batch_.push_back({pairs_->socket(media[i].pair, media[i].is_rtcp), media[i].to, media[i].head, media[i].body});
+  }
   parts_.port.transmit(batch_);
   calls_->clear_media();
 }

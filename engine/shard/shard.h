@@ -107,7 +107,7 @@ class Shard {
   static constexpr int kCommandsPerStep = 64, kBurst = 256, kTimersPerStep = 512, kPassedPerStep = 32,
                        kCrossingsPerStep = 4096, kRemindersPerSecond = 32;
   static constexpr std::size_t kOutboxMax = 2048;  // datagrams of SIP
-  static constexpr std::size_t kOwnersAhead = 16, kLegsAhead = 10, kBuffersAhead = 4;
+  static constexpr std::size_t kOwnersAhead = 16, kLegsAhead = 10, kBuffersAhead = 4, kPairsAhead = 8;
 
   void take_commands(TimePoint now);
   const char* bind_trunk(const call::Trunk& trunk);

@@ -4,6 +4,7 @@ import bisect
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import tempfile
 import time
@@ -157,8 +158,11 @@ def stats_between(process, first_ms, last_ms):
         raise ProcessError("the engine told too little of itself in the window")
     begin, end = all_stats[first], all_stats[last]
     grown = {name: int(end.get(name, 0)) - int(begin.get(name, 0)) for name in ("busy_ns", "packets_in", "packets_out", "late_frames")}
+    # each Stats tells of the second before it
+    beats = [int(each["shards"][0]["beat_latest_us"]) / 1000 for each in all_stats[first + 1:last + 1]]
     drops = {name: int(count) - int(begin["drops"].get(name, 0)) for name, count in end["drops"].items()}
-    return {"seconds": (end["wall_ms"] - begin["wall_ms"]) / 1000, **grown, "drops": {name: count for name, count in drops.items() if count}}
+    return {"seconds": (end["wall_ms"] - begin["wall_ms"]) / 1000, **grown,
+            "beat_p50": statistics.median(beats), "beat_max": max(beats), "drops": {name: count for name, count in drops.items() if count}}
 
 
 def measure(bench, load, options, channels):
@@ -179,7 +183,7 @@ def measure(bench, load, options, channels):
     return {"wanted": channels, "channels": min(answered, score["heard_min"]), "us": grown["busy_ns"] / 1000 / max(1, answered) / grown["seconds"],
             "core_share": grown["busy_ns"] / 1e9 / grown["seconds"], "lost": score["lost"], "lost_share": score["lost"] / sent,
             "wrong": sum(score[fault] for fault in WRONG),
-            "late": grown["late_frames"], "p50": score["deviation_p50_us"] / 1000, "p99": score["deviation_p99_us"] / 1000,
+            "late": grown["late_frames"], "beat_p50": grown["beat_p50"], "beat_max": grown["beat_max"], "p50": score["deviation_p50_us"] / 1000, "p99": score["deviation_p99_us"] / 1000,
             "p999": score["deviation_p999_us"] / 1000, "max": score["deviation_max_us"] / 1000,
             "blurred_share": score["blurred"] / max(1, score["packets"]), "memory": memory / max(1, answered),
             "far_stalled_share": far["stalled_us"] / 1e6 / score["seconds"], "far_stall_ms": far["turn_max_us"] / 1000,
@@ -229,7 +233,7 @@ def floor(memory, mode, channels, seconds):
 
 
 HEADER = (f"{'channels':>9} {'µs/ch·s':>8} {'floor':>7} {'ratio':>6} {'core':>6} {'lost':>7} {'wrong':>6} {'p50 ms':>7} {'p99 ms':>7} "
-          f"{'p99.9':>7} {'timer':>7} {'kB/ch':>6} {'blurred':>7} {'far max ms':>10}")
+          f"{'p99.9':>7} {'timer':>7} {'beat p50/max':>13} {'kB/ch':>6} {'blurred':>7} {'far max ms':>10}")
 
 
 def verdict(point):
@@ -260,14 +264,14 @@ def series(options, rows, memory, name, title, point_of, floor_mode, unit="chann
             print(f"{channels:>9} failed: {error}")
             break
         point = middle(points)
-        bare, clock = floor(memory, floor_mode, channels, options.floor_seconds), floor(memory, "timer", channels, options.floor_seconds)
+        bare, clock = floor(memory, floor_mode, channels, options.floor_seconds), floor(memory, "timer", channels, options.seconds)
         point["floor"], point["timer_p999"] = bare["us_per_channel_second"], clock["deviation_p999_us"] / 1000
         why = verdict(point)
         if why:
             why += " " + "; ".join({f"{each['reason']} {each['drops']}" for each in points})
         print(f"{point['channels']:>9} {point['us']:>8.2f} {point['floor']:>7.2f} {point['us'] / point['floor']:>6.2f} "
               f"{100 * point['core_share']:>5.0f}% {point['lost']:>7.0f} {point['wrong']:>6.0f} {point['p50']:>7.3f} {point['p99']:>7.3f} "
-              f"{point['p999']:>7.3f} {point['timer_p999']:>7.3f} {point['memory'] / 1000:>6.1f} {100 * point['blurred_share']:>6.1f}% "
+              f"{point['p999']:>7.3f} {point['timer_p999']:>7.3f} {point['beat_p50']:>6.2f}/{point['beat_max']:<6.2f} {point['memory'] / 1000:>6.1f} {100 * point['blurred_share']:>6.1f}% "
               f"{point['far_stall_ms']:>10.1f}{'   not sustained: ' + why if why else ''}", flush=True)
         options.series.append({"bench": name, "channels": channels, "sustained": not why, "why": why.strip(),
                                **{key: value for key, value in point.items() if not isinstance(value, str)}})
