@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -82,6 +83,17 @@ class Node {
     now = after;
   }
 
+  /// Takes every packet buffer away, from the thread that turns; and gives them back.
+  void drain() {
+    std::array<io::Frame, 64> some;
+    while (queue_->allocate(some)) held_.insert(held_.end(), some.begin(), some.end());
+  }
+  void refill() {
+    queue_->release(held_);
+    held_.clear();
+  }
+  std::uint64_t without_buffer() const { return queue_->counters().no_buffer; }
+
   /// From the thread that stands for the link.
   void tell(call::CommandBody body) {
     commands_.push_back(std::make_unique<call::Command>());
@@ -104,6 +116,7 @@ class Node {
  private:
   std::unique_ptr<io::dpdk::Device> device_;
   std::unique_ptr<io::FramePort> queue_;
+  std::vector<io::Frame> held_;
   call::TrunkBoard trunks_;
   shard::Mesh mesh_{1};
   std::vector<std::unique_ptr<call::Command>> commands_;

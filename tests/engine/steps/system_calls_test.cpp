@@ -1,20 +1,12 @@
 // On memif no step makes a system call: a shard with the real stack runs with all of its thread's system calls caught,
-// while it carries calls with speech, digits, recordings and RTCP. The peer, another engine, is this program again
-// (CARILLON_STEPS_PEER names its socket). Run alone: sanitizers make system calls of their own.
+// while it carries calls with speech, digits, recordings and RTCP. Run alone: sanitizers make system calls of their
+// own.
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cmath>
-#include <csignal>
-#include <cstdlib>
-#include <filesystem>
 #include <thread>
 
-#include "engine/record/disk.h"
-#include "engine/shard/recorder.h"
-#include "media/prompt/prompt.h"
-#include "tests/engine/steps/node.h"
+#include "tests/engine/steps/bed.h"
 #include "tests/engine/steps/trap.h"
 
 namespace carillon::steps {
@@ -22,79 +14,6 @@ namespace {
 
 using call::EventKind;
 using call::LegPhase;
-
-class NoRecordings final : public call::RecordSink {
- public:
-  Handle start(LegId, WallTime) override { return {}; }
-  void add(Handle, std::span<const std::int16_t>, std::span<const std::int16_t>) override {}
-  void stop(Handle) override {}
-};
-
-media::Prompt tone() {
-  std::vector<std::int16_t> samples(16'000);
-  for (std::size_t i = 0; i < samples.size(); ++i)
-    samples[i] = static_cast<std::int16_t>(8000 * std::sin(static_cast<double>(i) * 0.3));
-  return media::Prompt::from_samples(samples, "tone");
-}
-
-call::Plan playing(const media::Prompt& prompt) {
-  call::Plan plan;
-  plan.states.emplace_back();
-  plan.states[0].action = call::PlanState::Action::kPlay;
-  plan.states[0].prompts = {&prompt};
-  plan.states[0].loops = 0;
-  return plan;
-}
-
-// ---- the other engine
-
-/// Answers every call, speaks, presses a key, and ends calls to a number that ends in 7 itself.
-int run_peer(const std::string& socket) {
-  NoRecordings recordings;
-  Node node(socket, "client", 2, recordings);
-  if (!node.fault.empty()) return 1;
-  const media::Prompt prompt = tone();
-  node.tell(call::BrainState{true});
-  node.trunk("us", address(1));
-  TimePoint now = MonoClock::now(), wall_at = TimePoint::min();
-  WallTime wall{};
-  for (const TimePoint end = now + 60s; now < end;) {
-    node.turn(now, wall_at, wall);
-    call::Event event;
-    while (node.rings.events.pop(event)) {
-      if (event.kind != EventKind::kLegState) continue;
-      if (event.body.leg.phase == LegPhase::kIncoming) {
-        call::Plan plan = playing(prompt);
-        if (event.body.leg.to.view().ends_with("7")) plan.call_time_max = 700ms;
-        node.tell(call::Progress{event.leg});
-        node.tell(call::Answer{event.leg, plan});
-      }
-      if (event.body.leg.phase == LegPhase::kAnswered) node.tell(call::SendDtmf{event.leg, "5", 80ms});
-    }
-    call::Command* back = nullptr;
-    while (node.rings.returned.pop(back)) {
-    }
-  }
-  return 0;
-}
-
-class Peer {
- public:
-  explicit Peer(const std::string& socket) {
-    pid_ = ::fork();
-    if (pid_ != 0) return;
-    ::setenv("CARILLON_STEPS_PEER", socket.c_str(), 1);
-    ::execl("/proc/self/exe", "steps-peer", nullptr);
-    ::_exit(127);
-  }
-  ~Peer() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-
- private:
-  pid_t pid_ = 0;
-};
 
 // ---- the tests
 
@@ -141,13 +60,6 @@ TEST(SystemCalls, AreNotNeededForTheTime) {
   EXPECT_EQ(caught.count, 0u) << list_caught();
 }
 
-struct Folder {
-  Folder() { std::filesystem::create_directories(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-  const std::filesystem::path path =
-      std::filesystem::temp_directory_path() / fmt::format("carillon-steps-{}", ::getpid());
-};
-
 /// What the link would see of the calls.
 struct Seen {
   int placed = 0, answered = 0, ended = 0, by_peer = 0, digits = 0;
@@ -155,20 +67,9 @@ struct Seen {
 };
 
 TEST(SystemCalls, NoStepMakesOne) {
-  const Folder folder;
-  record::DiskConfig disk_config;
-  disk_config.folder = (folder.path / "recordings").string();
-  disk_config.recordings_per_shard = Node::kLegs;
-  auto disk = record::Disk::start(disk_config, {});
-  ASSERT_TRUE(disk);
-  shard::Recorder recorder((*disk)->channel(0), Node::kLegs);
-  const std::string socket = (folder.path / "memif.sock").string();
-  Node node(socket, "server", 1, recorder);
+  Bed& bed = the_bed();
+  Node& node = *bed.node;
   ASSERT_EQ(node.fault, "");
-  const media::Prompt prompt = tone();
-  node.tell(call::BrainState{true});
-  node.trunk("far", address(2));
-  Peer peer(socket);
 
   std::atomic<bool> is_over{false}, is_armed{false}, is_done{false};
   std::uint64_t steps = 0, first_packets = 0;
@@ -214,7 +115,7 @@ TEST(SystemCalls, NoStepMakesOne) {
     originate.trunks = {"far"};
     originate.from = "+4930555";
     originate.to = seen.placed % 2 == 0 ? "+4930557" : "+4930556";
-    originate.plan = playing(prompt);
+    originate.plan = playing(bed.prompt);
     originate.plan.record = true;
     originate.plan.detects = seen.placed % 4 < 2;
     living.push_back(originate.leg);
@@ -244,14 +145,8 @@ TEST(SystemCalls, NoStepMakesOne) {
   EXPECT_GE(seen.digits, seen.placed / 2);
   EXPECT_GE(seen.by_peer, 5);
   EXPECT_GT(seen.packets_in, 1000u);
-  EXPECT_GT((*disk)->stats().blocks_written, 0u);
+  EXPECT_GT(bed.disk->stats().blocks_written, 0u);
 }
 
 }  // namespace
 }  // namespace carillon::steps
-
-int main(int argc, char** argv) {
-  if (const char* socket = std::getenv("CARILLON_STEPS_PEER")) return carillon::steps::run_peer(socket);
-  testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}
