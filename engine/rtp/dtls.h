@@ -2,7 +2,7 @@
 // DTLS-SRTP (RFC 5763, RFC 5764) for one leg: a handshake, checked against the fingerprint of the peer's SDP, that
 // leaves the keys of both directions. In: datagrams that demux.h calls DTLS, the time. Out: datagrams to send, keys.
 //
-// Where it runs. A handshake takes about a millisecond of processor time and the heap, so it has no place in a shard's
+// Where it runs. A handshake takes half a millisecond of processor time and the heap, so it has no place in a shard's
 // step: a handshake thread owns this object, gets DTLS datagrams from the shards by ring, gives back what to send and,
 // once, the DtlsKeys (trivially copyable for that; whoever passed them on wipes his copy). The object knows no thread:
 // any may call it, one at a time.
@@ -48,7 +48,8 @@ struct DtlsKeys {
 
 struct DtlsLink;  // what OpenSSL reads from and writes to: dtls_link.h
 
-/// One DTLS association. Memory: DtlsLink and what OpenSSL takes, about 60 KB, with a hostile peer at most 1 MB.
+/// One DTLS association. Memory: 70 KB of the heap; the bounds below keep a hostile peer to 0.8 MB until it
+/// fails.
 class Dtls {
  public:
   enum class Role : std::uint8_t { kPassive, kActive };  ///< a=setup: who sends the ClientHello

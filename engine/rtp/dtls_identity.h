@@ -28,7 +28,7 @@ class DtlsIdentity {
   static constexpr SrtpProfile kProfiles[] = {SrtpProfile::kAesGcm128, SrtpProfile::kAesCm128Sha1_80};
   static constexpr std::chrono::days kLifetime{30};  ///< in the certificate; peers look at the fingerprint only
 
-  /// About 0.1 ms; allocates. CHECKs that OpenSSL works.
+  /// About half a millisecond; allocates. CHECKs that OpenSSL works.
   explicit DtlsIdentity(WallTime now, std::span<const SrtpProfile> profiles = kProfiles);
   ~DtlsIdentity();
   DtlsIdentity(const DtlsIdentity&) = delete;

@@ -65,7 +65,7 @@ class IceLite {
   explicit IceLite(const IceCredentials& local, std::string_view remote_ufrag = {});
   void set_remote_ufrag(std::string_view remote_ufrag) { remote_ufrag_.assign(remote_ufrag); }
 
-  /// One datagram that demux.h calls STUN. About 1.5 µs where it is a check; a wrong password costs 0.6.
+  /// One datagram that demux.h calls STUN. About 0.7 µs where it is a check; a wrong password costs 0.45.
   Outcome on_datagram(ByteView wire, const Endpoint& from, TimePoint now, ByteSpan reply);
 
   /// New credentials, ours and theirs (RFC 8445 §9). What was selected goes on until the peer nominates under the
