@@ -16,9 +16,9 @@ inline constexpr std::uint32_t kShardsMax = 256;
 
 struct ListenerConfig {
   Transport transport = Transport::kTcp;
-  Endpoint local;
-  TlsServerConfig tls;               ///< kTls, kWss
-  std::vector<std::string> origins;  ///< kWs, kWss: pages that may connect; empty: any (RFC 6455 §10.2)
+  Endpoint local{};
+  TlsServerConfig tls{};               ///< kTls, kWss
+  std::vector<std::string> origins{};  ///< kWs, kWss: pages that may connect; empty: any (RFC 6455 §10.2)
 };
 
 /// Bounds of the room. Together they say what a hostile network can cost: connections_max × (about 1 kB, with TLS some

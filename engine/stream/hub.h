@@ -24,11 +24,11 @@ namespace carillon::stream {
 /// Decisions that are the engine's. All are called on the stream thread.
 struct Seams {
   /// Which shard has this message, or this head, of this flow. A number over the shards is taken modulo.
-  std::function<std::uint32_t(ByteView message, Flow flow)> steer;
+  std::function<std::uint32_t(ByteView message, Flow flow)> steer{};
   /// Things have been handed to this shard: end its sleep. May be empty.
-  std::function<void(std::uint32_t shard)> wake;
+  std::function<void(std::uint32_t shard)> wake{};
   /// What an operator wants to know ("192.0.2.7:4711: TLS: …"), at most once a second. May be empty.
-  std::function<void(const std::string& text)> note;
+  std::function<void(const std::string& text)> note{};
 };
 
 class Hub {

@@ -25,9 +25,9 @@ struct TlsServerConfig {
     kOptional,  ///< asked; one that is shown must verify
     kRequired,  ///< mutual TLS
   };
-  std::vector<TlsIdentity> identities;  ///< the first also serves who names none of them, or nobody (RFC 6066 §3)
+  std::vector<TlsIdentity> identities{};  ///< the first also serves who names none of them, or nobody (RFC 6066 §3)
   Client client = Client::kIgnored;
-  std::string client_ca_file;  ///< who may sign a client's certificate; needed unless ignored
+  std::string client_ca_file{};  ///< who may sign a client's certificate; needed unless ignored
 
   /// The first fault as "field: reason", or empty. Does not open the files.
   std::string fault() const;

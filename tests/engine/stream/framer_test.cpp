@@ -140,10 +140,11 @@ TEST(Framer, DeadlineCountsFromTheFirstByteWhateverDribblesIn) {
 TEST(Framer, HoldsNothingBetweenMessages) {
   const FramerLimits limits;
   Framer framer(limits);
-  framer.add(bytes_of(kOptions.substr(0, 20)), TimePoint{});
+  const std::string first = kOptions.substr(0, 20), second = kOptions.substr(20);
+  framer.add(bytes_of(first), TimePoint{});
   EXPECT_TRUE(drain(framer).empty());
   EXPECT_EQ(framer.held(), 20u);
-  framer.add(bytes_of(kOptions.substr(20)), TimePoint{});
+  framer.add(bytes_of(second), TimePoint{});
   EXPECT_EQ(drain(framer).size(), 1u);
   EXPECT_EQ(framer.held(), 0u);
 }
