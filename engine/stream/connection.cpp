@@ -15,13 +15,15 @@ TimePoint Connection::deadline(const StreamsConfig& config) const {
       return since + config.connect_time;
     case State::kHandshaking:
       return since + (is_ours ? config.connect_time : config.handshake_time);
+    case State::kUpgrading:
+      return since + config.handshake_time;
     case State::kDraining:
       return since + config.drain_time;
     case State::kOpen:
       break;
   }
   const TimePoint write = queued() == 0 ? TimePoint::max() : progress + config.write_time;
-  return std::min({heard + config.idle_time, framer.deadline(), write});
+  return std::min({heard + config.idle_time, message_deadline(), write});
 }
 
 CloseReason Connection::overdue(const StreamsConfig& config, TimePoint now) const {
@@ -30,12 +32,14 @@ CloseReason Connection::overdue(const StreamsConfig& config, TimePoint now) cons
       return CloseReason::kConnectTime;
     case State::kHandshaking:
       return is_ours ? CloseReason::kConnectTime : CloseReason::kHandshakeTime;
+    case State::kUpgrading:
+      return CloseReason::kHandshakeTime;
     case State::kDraining:
       return ending;
     case State::kOpen:
       break;
   }
-  if (framer.deadline() <= now) return CloseReason::kMessageTime;
+  if (message_deadline() <= now) return CloseReason::kMessageTime;
   if (queued() != 0 && progress + config.write_time <= now) return CloseReason::kSlowReader;
   return CloseReason::kIdle;
 }

@@ -9,16 +9,18 @@
 #include "engine/stream/channel.h"
 #include "engine/stream/config.h"
 #include "engine/stream/framer.h"
+#include "engine/stream/websocket.h"
 #include "engine/stream/wire.h"
 
 namespace carillon::stream {
 
-///   accepted ─► Handshaking ─► Open ─► Draining ─► gone
+///   accepted ─► Handshaking ─► (Upgrading) ─► Open ─► Draining ─► gone
 ///   our own ──► Connecting ──┘
 ///
-/// Without TLS Handshaking is passed at once. Draining reads no more and lets the last answers out.
+/// Without TLS Handshaking is passed at once; Upgrading is a WebSocket's HTTP request. Draining reads no more and lets
+/// the last answers out.
 struct Connection {
-  enum class State : std::uint8_t { kConnecting, kHandshaking, kOpen, kDraining };
+  enum class State : std::uint8_t { kConnecting, kHandshaking, kUpgrading, kOpen, kDraining };
   struct Pending {
     std::uint64_t end = 0;  // in bytes ever queued
     std::uint64_t tag = 0;
@@ -31,7 +33,14 @@ struct Connection {
 
   std::size_t queued() const { return out.size() - out_at; }
   /// Bytes it holds of messages, for the bound over all.
-  std::size_t held() const { return framer.held() + out.capacity(); }
+  std::size_t held() const {
+    return framer.held() + out.capacity() + request.capacity() + (socket_reader ? socket_reader->held() : 0);
+  }
+  bool is_within_message() const {
+    return framer.is_within_message() || (socket_reader && socket_reader->is_within_message());
+  }
+  /// When the message that has begun must be further on.
+  TimePoint message_deadline() const { return socket_reader ? socket_reader->deadline() : framer.deadline(); }
   /// When something has to happen at the latest.
   TimePoint deadline(const StreamsConfig& config) const;
   /// Which reason that is.
@@ -42,6 +51,8 @@ struct Connection {
 
   Wire wire;
   Framer framer;
+  std::string request;                          // Upgrading: what has come of it
+  std::unique_ptr<SocketReader> socket_reader;  // of a WebSocket that is open
   Transport transport;
   State state = State::kHandshaking;
   CloseReason ending = CloseReason::kNone;  // of Draining

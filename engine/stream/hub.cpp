@@ -166,7 +166,7 @@ void Hub::count_held(Connection& connection) {
 }
 
 void Hub::watch(Connection& connection) {
-  const bool reads = connection.state == State::kHandshaking || connection.state == State::kOpen;
+  const bool reads = connection.state != State::kConnecting && connection.state != State::kDraining;
   const bool writes =
       connection.state == State::kConnecting || connection.is_blocked || (reads && connection.wire.wants_write());
   const std::uint32_t interest = (reads ? EPOLLIN : 0u) | (writes ? EPOLLOUT : 0u);

@@ -88,14 +88,23 @@ class Hub {
   void advance(Connection& connection, TimePoint now);
   void opened(Connection& connection, TimePoint now);
   void read(Connection& connection, TimePoint now);
+  bool take(Connection& connection, ByteView bytes, TimePoint now);
   bool take_frames(Connection& connection, TimePoint now);
   void deliver(Connection& connection, Incoming::Kind kind, CloseReason reason, ByteView bytes, TimePoint now);
   void ended_by_peer(Connection& connection, TimePoint now);
+
+  // hub_web.cpp
+  bool take_upgrade(Connection& connection, ByteView bytes, TimePoint now);
+  bool take_socket_events(Connection& connection, TimePoint now);
+  bool take_socket_message(Connection& connection, ByteView bytes, TimePoint now);
+  bool end_socket(Connection& connection, std::uint16_t code, CloseReason reason, TimePoint now);
+  bool queue_frame(Connection& connection, Opcode opcode, ByteView payload, TimePoint now);
 
   // hub_out.cpp
   void take_from_shards(TimePoint now);
   void send(std::uint32_t shard, const Outgoing& wanted, ByteView bytes, TimePoint now);
   Connection* connection_to(const Target& target, TimePoint now, CloseReason& reason, std::string& why);
+  bool queue_message(Connection& connection, ByteView bytes, std::uint64_t tag, std::uint32_t shard, TimePoint now);
   bool queue(Connection& connection, ByteView bytes, std::uint64_t tag, std::uint32_t shard, TimePoint now);
   void undelivered(std::uint32_t shard, std::uint64_t tag, Flow flow, CloseReason reason, std::string_view why);
   void flush(Connection& connection, TimePoint now);
@@ -126,6 +135,7 @@ class Hub {
   std::vector<Handle> dirty_, unread_, serving_;
   std::vector<bool> to_wake_;
   std::vector<std::byte> scratch_;
+  std::string frame_;  // the WebSocket frame that is being queued
   std::array<epoll_event, 256> events_;
   int event_count_ = 0;
   int epoll_ = -1, doorbell_ = -1;

@@ -119,6 +119,7 @@ void Hub::serve(Connection& connection, std::uint32_t events, TimePoint now) {
     case State::kDraining:
       if ((events & (EPOLLHUP | EPOLLERR)) != 0) return close(connection, connection.ending);
       return flush(connection, now);
+    case State::kUpgrading:
     case State::kOpen:
       break;
   }
@@ -157,13 +158,13 @@ void Hub::advance(Connection& connection, TimePoint now) {
 }
 
 void Hub::opened(Connection& connection, TimePoint now) {
-  connection.state = State::kOpen;
+  connection.state = is_web_socket(connection.transport) ? State::kUpgrading : State::kOpen;
   connection.heard = connection.progress = now;
   if (connection.is_ours) counters_.add(Count::kConnected);
 }
 
 void Hub::read(Connection& connection, TimePoint now) {
-  if (connection.state != State::kOpen) return;
+  if (connection.state != State::kOpen && connection.state != State::kUpgrading) return;
   for (int i = 0; i < kReadsPerTurn; ++i) {
     std::size_t got = 0;
     switch (connection.wire.read(scratch_, got)) {
@@ -172,15 +173,14 @@ void Hub::read(Connection& connection, TimePoint now) {
       case Wire::Io::kClosed:
         return ended_by_peer(connection, now);
       case Wire::Io::kFailed:
-        return close(connection, connection.framer.is_within_message() ? CloseReason::kCutShort : CloseReason::kReset,
+        return close(connection, connection.is_within_message() ? CloseReason::kCutShort : CloseReason::kReset,
                      connection.wire.error());
       case Wire::Io::kOk:
         break;
     }
     connection.heard = now;
     counters_.add(Count::kBytesIn, got);
-    connection.framer.add(ByteView(scratch_).first(got), now);
-    if (!take_frames(connection, now)) return;
+    if (!take(connection, ByteView(scratch_).first(got), now)) return;
     count_held(connection);
     if (held_ > config_.held_max) return close(connection, CloseReason::kMemory);
     if (!is_secure(connection.transport) && got < scratch_.size()) return settle(connection);
@@ -190,7 +190,17 @@ void Hub::read(Connection& connection, TimePoint now) {
   connection.has_unread = true;
 }
 
-// False: the connection reads no more, and may be gone.
+// False, here and below: the connection reads no more, and may be gone.
+bool Hub::take(Connection& connection, ByteView bytes, TimePoint now) {
+  if (connection.state == State::kUpgrading) return take_upgrade(connection, bytes, now);
+  if (connection.socket_reader) {
+    connection.socket_reader->add(bytes, now);
+    return take_socket_events(connection, now);
+  }
+  connection.framer.add(bytes, now);
+  return take_frames(connection, now);
+}
+
 bool Hub::take_frames(Connection& connection, TimePoint now) {
   for (;;) {
     const Frame frame = connection.framer.next();
@@ -232,7 +242,7 @@ void Hub::deliver(Connection& connection, Incoming::Kind kind, CloseReason reaso
 
 // Half closed: whoever asked and then shut its sending side may still hear the answer.
 void Hub::ended_by_peer(Connection& connection, TimePoint now) {
-  if (connection.framer.is_within_message()) return close(connection, CloseReason::kCutShort);
+  if (connection.is_within_message()) return close(connection, CloseReason::kCutShort);
   if (connection.shards.none() && connection.queued() == 0) return close(connection, CloseReason::kPeer);
   drain(connection, CloseReason::kPeer, now);
 }

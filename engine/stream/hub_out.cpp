@@ -38,7 +38,7 @@ void Hub::send(std::uint32_t shard, const Outgoing& wanted, ByteView bytes, Time
   if (connection->is_ours) connection->shards.set(shard);  // hears when it is gone
   if (!bytes.empty()) {
     counters_.add(Count::kMessagesOut);
-    (void)queue(*connection, bytes, wanted.tag, shard, now);
+    (void)queue_message(*connection, bytes, wanted.tag, shard, now);
   } else if (wanted.close && !connection->is_dirty) {
     connection->is_dirty = true;
     dirty_.push_back(connection->self);
@@ -75,6 +75,14 @@ Connection* Hub::connection_to(const Target& target, TimePoint now, CloseReason&
   }
   settle(connection);
   return &connection;
+}
+
+// A WebSocket carries one message in one frame (RFC 7118 §5); browsers close on text that is no UTF-8.
+bool Hub::queue_message(Connection& connection, ByteView bytes, std::uint64_t tag, std::uint32_t shard, TimePoint now) {
+  if (!is_web_socket(connection.transport)) return queue(connection, bytes, tag, shard, now);
+  frame_.clear();
+  write_frame(frame_, is_utf8(text_of(bytes)) ? Opcode::kText : Opcode::kBinary, bytes);
+  return queue(connection, bytes_of(frame_), tag, shard, now);
 }
 
 // False: the connection is gone.
@@ -126,7 +134,7 @@ void Hub::flush(Connection& connection, TimePoint now) {
     connection.wire.finish();
     connection.is_finished = true;
     connection.close_when_sent = false;
-    return drain(connection, CloseReason::kAsked, now);
+    return drain(connection, connection.state == State::kDraining ? connection.ending : CloseReason::kAsked, now);
   }
   settle(connection);
 }
