@@ -9,6 +9,7 @@ namespace carillon::stream {
 namespace {
 
 constexpr std::string_view kPing = "\r\n\r\n";
+constexpr std::size_t kSpare = 1024;
 
 bool is_token(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) ||
@@ -162,7 +163,9 @@ void Framer::keep_rest() {
   at_ = 0;
   fresh_ = {};
   is_in_kept_ = false;
-  if (kept_.empty()) std::string().swap(kept_);
+  if (kept_.empty()) return std::string().swap(kept_);
+  // A read that was added leaves room behind: whoever begins a message after each of them must not own that for good.
+  if (kept_.capacity() > 2 * kept_.size() + kSpare) kept_.shrink_to_fit();
 }
 
 TimePoint Framer::deadline() const {

@@ -48,7 +48,7 @@ struct Frame {
 /// Lines end with CRLF or, as sip::Message takes them, with LF alone; so both see the same end of the head. CR and LF
 /// between messages are skipped (RFC 3261 §7.5).
 ///
-/// memory  what it holds of a message that is not whole yet, at most message_max and one read; nothing between messages
+/// memory  between reads at most twice held() and 1 kB, held() at most message_max; nothing between messages
 /// cost    one pass for line ends and one over the head's lines; no copy when a read holds whole messages
 class Framer {
  public:

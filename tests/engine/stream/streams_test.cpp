@@ -22,7 +22,7 @@ bool until(Far& far, Condition&& condition) {
   for (int i = 0; i < 2000 && !condition(); ++i) {
     far.turn();
     pollfd waiting{
-        .fd = far.fd(), .events = static_cast<short>(POLLIN | (far.unsent() > 0 ? POLLOUT : 0)), .revents = 0};
+        .fd = far.fd(), .events = static_cast<short>(POLLIN | (far.wants_write() ? POLLOUT : 0)), .revents = 0};
     if (!condition()) (void)::poll(&waiting, 1, 10);
   }
   return condition();

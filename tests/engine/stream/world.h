@@ -110,7 +110,8 @@ class Far {
   const std::string& received() const { return received_; }
   bool is_closed() const { return is_closed_; }
   bool is_secure() const { return ssl_ && SSL_is_init_finished(ssl_); }
-  std::size_t unsent() const { return out_.size(); }
+  /// Waits for room in the kernel, not for the other side's part of a handshake.
+  bool wants_write() const { return !out_.empty() && (!ssl_ || is_secure()); }
   /// The first domain of the certificate that the other side showed.
   std::string shown() const { return ssl_ ? domain_of(SSL_get0_peer_certificate(ssl_)) : ""; }
   int fd() const { return fd_; }
