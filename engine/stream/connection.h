@@ -34,7 +34,7 @@ struct Connection {
   std::size_t queued() const { return out.size() - out_at; }
   /// Bytes it holds of messages, for the bound over all.
   std::size_t held() const {
-    return framer.held() + out.capacity() + request.capacity() + (socket_reader ? socket_reader->held() : 0);
+    return framer.memory() + out.capacity() + request.capacity() + (socket_reader ? socket_reader->held() : 0);
   }
   bool is_within_message() const {
     return framer.is_within_message() || (socket_reader && socket_reader->is_within_message());

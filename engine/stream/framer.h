@@ -64,6 +64,8 @@ class Framer {
   bool is_within_message() const { return began_.has_value(); }
   /// Bytes held of a message that is not whole yet.
   std::size_t held() const { return kept_.size(); }
+  /// What that costs.
+  std::size_t memory() const { return kept_.capacity(); }
 
  private:
   std::string_view window() const { return is_in_kept_ ? std::string_view(kept_) : fresh_; }

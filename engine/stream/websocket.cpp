@@ -1,12 +1,7 @@
 #include "engine/stream/websocket.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
-#include <cstring>
-
-#include "engine/base/check.h"
 
 namespace carillon::stream {
 namespace {

@@ -149,5 +149,20 @@ TEST(Framer, HoldsNothingBetweenMessages) {
   EXPECT_EQ(framer.held(), 0u);
 }
 
+// Else each connection could hold a whole read by beginning a message behind it.
+TEST(Framer, RoomOfALargeReadIsGivenBack) {
+  const FramerLimits limits;
+  Framer framer(limits);
+  std::string many = kOptions.substr(1);
+  while (many.size() < 60'000) many += kOptions;
+  many += "O";
+  framer.add(bytes_of("O"), TimePoint{});
+  EXPECT_TRUE(drain(framer).empty());
+  framer.add(bytes_of(many), TimePoint{});
+  EXPECT_GT(drain(framer).size(), 500u);
+  EXPECT_EQ(framer.held(), 1u);
+  EXPECT_LE(framer.memory(), 2048u);
+}
+
 }  // namespace
 }  // namespace carillon::stream
