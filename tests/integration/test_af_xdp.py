@@ -16,7 +16,8 @@ from long_sip import CALLING, answering
 from namespaces import is_arp_request, is_fragment, is_solicitation, missing, ping, wait_until
 from recording import Recording
 
-MTU, CALLS, TALK_MS = 1500, 3, 17000  # the message takes 13.9 s
+MTU, CALLS, TALK_MS = 1500, 3, 8000
+MESSAGE = "message_welcome.wav"  # 5.5 s
 
 
 class WireTest(unittest.TestCase):
@@ -65,11 +66,11 @@ class WireTest(unittest.TestCase):
             "carrier", BUILD / "bin/carillon-carrier", "--listen", at(self.wire.theirs, 5070), "--rtp-min", 30000, "--rtp-max",
             30199, "--seed", 3, "--voices", self.voices, "--truth", truth_path, "--behaviour-mix", "person=1", "--answer-delay",
             "200-400", "--early-hang-up-rate", 0, "--opt-out-rate", 0, "--press-one-rate", 0, "--patient-rate", 1, "--expect",
-            f"parcel={self.voices}/message_parcel.wav")
+            f"welcome={self.voices / MESSAGE}")
         carrier.wait_ready(30)
         known = self.wire.recordings()
         sums = self.wire.load(f"{self.wire.theirs}:5070", calls=CALLS, rate=2, talk_ms=TALK_MS, record=True,
-                              prompt=self.voices / "message_parcel.wav")
+                              prompt=self.voices / MESSAGE)
         self.assertEqual((sums["good"], sums["refused"], sums["open"]), (CALLS, 0, 0), sums)
         self.assertEqual(carrier.terminate(60), 0)
         truth = [json.loads(line) for line in truth_path.read_text().splitlines()]
@@ -97,8 +98,8 @@ class WireTest(unittest.TestCase):
                                   "6000")
         known = self.wire.recordings()
         self.assertTrue(wait_until(lambda: is_bound(self.peer, 5080), 30), answerer.tail())
-        sums = self.wire.load(f"{self.wire.theirs}:5080", calls=1, rate=1, talk_ms=6000, record=True,
-                              prompt=self.voices / "message_parcel.wav")
+        sums = self.wire.load(f"{self.wire.theirs}:5080", calls=1, rate=1, talk_ms=3000, record=True,
+                              prompt=self.voices / MESSAGE)
         self.assertEqual((sums["good"], sums["open"]), (1, 0), sums)
         self.assertEqual(answerer.wait(60), 0, answerer.tail())
         self.capture.catch_up()
