@@ -7,8 +7,8 @@ import wave
 
 
 class Recording:
-    """Left: the called or calling customer's leg as we sent it; right: what came from it. Raises ValueError when it
-    is no playable WAV file."""
+    """Left (channel 0): what came from the peer of the recorded leg; right (1): what it heard, from us or from an agent.
+    Raises ValueError when it is no playable WAV file."""
 
     def __init__(self, content):
         try:

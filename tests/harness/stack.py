@@ -10,7 +10,6 @@ Leaving the block stops whatever still runs; on an exception it prints the tail 
 
 import json
 import os
-import random
 import shutil
 import socket
 import subprocess
@@ -19,33 +18,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from ports import free_port, free_port_range
 from process import Process, ProcessError
 from rest import Rest, RestError
 
 ROOT = Path(__file__).resolve().parents[2]
 SUCCESS = (0,)
-
-
-def free_port(kind):
-    """A port that was free a moment ago. `kind` socket.SOCK_DGRAM or SOCK_STREAM."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def free_port_range(count):
-    """An even first port of `count` UDP ports below the ephemeral range, all free a moment ago."""
-    choose = random.SystemRandom()
-    for _ in range(200):
-        first = choose.randrange(10000, 32000 - count, 2)
-        try:
-            for port in range(first, first + count, max(1, count // 64)):
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                    probe.bind(("127.0.0.1", port))
-            return first
-        except OSError:
-            continue
-    raise ProcessError(f"no {count} free UDP ports in a row")
 
 
 def toml(sections):

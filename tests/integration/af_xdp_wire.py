@@ -95,6 +95,13 @@ class Wire:
         """Paths of what is closed and not among `known`."""
         return set((self.path / "engine/recordings").rglob("*.wav")).difference(known)
 
+    def end_all_but(self, kept):
+        """Ends whatever else still runs, so that nobody speaks to the engine or answers it in the next test. Calls that were
+        up end by the engine's own time-outs."""
+        for process in reversed([process for process in self.processes if process not in kept]):
+            process.terminate(30)
+            self.processes.remove(process)
+
     def close(self, is_kept=False):
         """The engine's end is part of what is judged: its exit status."""
         status = None

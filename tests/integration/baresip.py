@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "harness"))
 from process import Process  # noqa: E402
-from stack import free_port, free_port_range  # noqa: E402
+from ports import free_port, free_port_range  # noqa: E402
 
 MODULES = "/usr/lib/baresip/modules"
 

@@ -14,6 +14,7 @@ import threading
 import time
 
 _CLONE_NEWNET, _AF_XDP, _ETH_P_ALL, _PACKET_OUTGOING = 0x40000000, 44, 0x0003, 4
+_ETH_P_EXPERIMENT = 0x88B5  # IEEE 802: for local experiments
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -138,9 +139,11 @@ class VethPair:
 
 
 class Capture:
-    """Frames on the namespace's end of the wire, from now until close(): `heard` came in, `said` went out."""
+    """Frames on the namespace's end of the wire, from now until close(): `heard` came in, `said` went out. The lists
+    are behind the wire; catch_up() before a look at them."""
 
     def __init__(self, namespace):
+        self._namespace, self._marks = namespace, 0
         self.heard, self.said = [], []
         self._socket = namespace.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL), timeout=0.2)
         self._socket.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)  # SO_RCVBUFFORCE: a loaded machine comes late to it
@@ -154,6 +157,18 @@ class Capture:
             with contextlib.suppress(TimeoutError):
                 frame, (_, _, kind, *_) = self._socket.recvfrom(4096)
                 (self.said if kind == _PACKET_OUTGOING else self.heard).append(frame)
+
+    def catch_up(self, timeout=60.0):
+        """Until all that has passed the wire so far is in the lists: says a frame of its own, which nobody understands,
+        and waits to find it there, behind all others."""
+        self._marks += 1
+        source = bytes.fromhex(self._namespace.mac().replace(":", ""))
+        mark = struct.pack("!6s6sHQQ", source, source, _ETH_P_EXPERIMENT, os.getpid(), self._marks).ljust(60, b"\0")
+        start = len(self.said)
+        with self._namespace.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
+            sender.sendto(mark, (self._namespace.device, _ETH_P_EXPERIMENT))
+        if not wait_until(lambda: mark in self.said[start:], timeout):
+            raise TimeoutError(f"the capture is more than {timeout:.0f} s behind the wire")
 
     def close(self):
         self._is_closing = True

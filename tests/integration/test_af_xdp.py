@@ -16,7 +16,8 @@ from long_sip import CALLING, answering
 from namespaces import is_arp_request, is_fragment, is_solicitation, missing, ping, wait_until
 from recording import Recording
 
-MTU, CALLS, TALK_MS = 1500, 3, 17000  # the message takes 13.9 s
+MTU, CALLS, TALK_MS = 1500, 3, 8000
+MESSAGE = "message_welcome.wav"  # 5.5 s
 
 
 class WireTest(unittest.TestCase):
@@ -55,6 +56,7 @@ class WireTest(unittest.TestCase):
 
     def setUp(self):
         self.peer, self.capture = self.wire.pair.peer, self.wire.capture
+        self.addCleanup(self.wire.end_all_but, list(self.wire.processes))
         self.assertTrue(self.wire.engine.is_running(), self.wire.engine.tail())
 
     def check_calls(self):
@@ -64,11 +66,11 @@ class WireTest(unittest.TestCase):
             "carrier", BUILD / "bin/carillon-carrier", "--listen", at(self.wire.theirs, 5070), "--rtp-min", 30000, "--rtp-max",
             30199, "--seed", 3, "--voices", self.voices, "--truth", truth_path, "--behaviour-mix", "person=1", "--answer-delay",
             "200-400", "--early-hang-up-rate", 0, "--opt-out-rate", 0, "--press-one-rate", 0, "--patient-rate", 1, "--expect",
-            f"parcel={self.voices}/message_parcel.wav")
+            f"welcome={self.voices / MESSAGE}")
         carrier.wait_ready(30)
         known = self.wire.recordings()
         sums = self.wire.load(f"{self.wire.theirs}:5070", calls=CALLS, rate=2, talk_ms=TALK_MS, record=True,
-                              prompt=self.voices / "message_parcel.wav")
+                              prompt=self.voices / MESSAGE)
         self.assertEqual((sums["good"], sums["refused"], sums["open"]), (CALLS, 0, 0), sums)
         self.assertEqual(carrier.terminate(60), 0)
         truth = [json.loads(line) for line in truth_path.read_text().splitlines()]
@@ -90,25 +92,29 @@ class WireTest(unittest.TestCase):
 
     def check_long_answer(self):
         """SIPp answers our INVITE with a 200 of several frames; then speaks back whatever it hears."""
+        self.capture.catch_up()
         heard, said = len(self.capture.heard), len(self.capture.said)
         answerer = self.wire.sipp("answerer", self.wire.theirs, answering(self.wire.family), "-p", "5080", "-rtp_echo", "-mp",
                                   "6000")
         known = self.wire.recordings()
         self.assertTrue(wait_until(lambda: is_bound(self.peer, 5080), 30), answerer.tail())
-        sums = self.wire.load(f"{self.wire.theirs}:5080", calls=1, rate=1, talk_ms=6000, record=True,
-                              prompt=self.voices / "message_parcel.wav")
+        sums = self.wire.load(f"{self.wire.theirs}:5080", calls=1, rate=1, talk_ms=3000, record=True,
+                              prompt=self.voices / MESSAGE)
         self.assertEqual((sums["good"], sums["open"]), (1, 0), sums)
         self.assertEqual(answerer.wait(60), 0, answerer.tail())
+        self.capture.catch_up()
         self.assertGreaterEqual(len([frame for frame in self.capture.said[said:] if is_fragment(frame)]), 3)
         self.assertFalse([frame for frame in self.capture.heard[heard:] if len(frame) > MTU + 14])
         self.assertGreater(self.new_recordings(known, 1)[0].level(0, every=7), -30, "SIPp's echo of the message")
 
     def check_long_request(self):
         """SIPp's INVITE and OPTIONS of several frames; the answers have the same Vias and are as long."""
+        self.capture.catch_up()
         said, heard = len(self.capture.said), len(self.capture.heard)
         caller = self.wire.sipp("caller", STRANGER[self.wire.family], CALLING, at(self.wire.ours, SIP_PORT), "-s",
                                 "+12125550100", "-p", "5090")
         self.assertEqual(caller.wait(90), 0, caller.tail())
+        self.capture.catch_up()
         for frames in (self.capture.said[said:], self.capture.heard[heard:]):
             fragments = [frame for frame in frames if is_fragment(frame)]
             self.assertGreaterEqual(len(fragments), 4)
@@ -121,6 +127,7 @@ class WireTest(unittest.TestCase):
         with self.peer.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, socket.SOCK_DGRAM, timeout=20) as phone:
             phone.bind((silent, 5999))
             load, (invite, sender) = self.invited(phone, silent)
+            self.capture.catch_up()
             self.assertTrue(any(is_question(frame, silent) for frame in self.capture.heard))
             self.assertTrue(invite.startswith(b"INVITE sip:"), invite)
             kept = (b"Via:", b"From:", b"To:", b"Call-ID:", b"CSeq:")
@@ -246,9 +253,11 @@ class WithTap(WireTest):
     def test_ping_is_answered_once(self):
         """Not by the kernel as well, which has the same addresses on the tap."""
         self.assertTrue(wait_until(lambda: ping(self.peer, OURS[4], 56), 15))
+        self.capture.catch_up()
         before = len(self.capture.heard)
         self.assertTrue(ping(self.peer, OURS[4], 200))
         self.assertFalse(wait_until(lambda: len(self.echo_replies(before, 200)) > 1, 1))
+        self.capture.catch_up()
         self.assertEqual(len(self.echo_replies(before, 200)), 1)
 
     def echo_replies(self, start, size):

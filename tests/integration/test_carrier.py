@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/harness"))
 from process import Process  # noqa: E402
-from stack import free_port, free_port_range  # noqa: E402
+from ports import free_port, free_port_range  # noqa: E402
 
 BUILD = Path(os.environ.get("CARILLON_BUILD", ROOT / "build/release"))
 

@@ -8,7 +8,8 @@ import unittest
 
 from scene import MESSAGE, Scene  # first: it says where the harness lies
 from recording import Recording
-from stack import free_port, toml
+from ports import free_port
+from stack import toml
 
 
 def openssl(*arguments):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from process import ProcessError
 from scenario import xml
-from stack import free_port, free_port_range
+from ports import free_port, free_port_range
 
 
 class Sipp:

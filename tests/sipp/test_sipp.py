@@ -282,8 +282,9 @@ class SippTest(unittest.TestCase):
                 arrivals.append(time.monotonic())
             ended = self.ended(call, timeout=45)
         gaps = [later - earlier for earlier, later in zip(arrivals, arrivals[1:])]
-        for gap, wanted in zip(gaps, (0.5, 1.0, 2.0)):  # timer A doubles (RFC 3261 17.1.1.2)
-            self.assertAlmostEqual(gap, wanted, delta=0.25)
+        for gap, wanted in zip(gaps, (0.5, 1.0, 2.0)):  # timer A doubles (RFC 3261 17.1.1.2); a busy machine is late
+            self.assertGreater(gap, wanted - 0.25)
+            self.assertLess(gap, 1.8 * wanted)
         self.assertIn(ended["sip_status"], (0, 408, 487))
         self.assertNotEqual(ended["reason"], "")
         self.assertIsNone(ended["answered_at"])
