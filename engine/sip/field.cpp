@@ -12,6 +12,7 @@ bool split_host_port(std::string_view text, std::string_view& host, std::uint16_
     const auto end = text.find(']');
     if (end == text.npos) return false;
     host = text.substr(1, end - 1);
+    if (host.find_first_not_of("0123456789abcdefABCDEF:.") != host.npos) return false;
     rest = trim(text.substr(end + 1));
   } else {
     const auto colon = text.find(':');
@@ -85,6 +86,7 @@ std::optional<NameAddress> NameAddress::parse(std::string_view text) {
   if (open == text.npos) {
     const auto end = text.find(';');
     result.uri = result.address = trim(text.substr(0, end));
+    if (result.uri.find_first_of(",?") != result.uri.npos) return std::nullopt;
     if (end != text.npos) result.parameters = text.substr(end);
   } else {
     const auto close = text.find('>', open);
@@ -110,7 +112,7 @@ std::optional<Via> Via::parse(std::string_view text) {
   const auto second = slash == text.npos ? text.npos : text.find('/', slash + 1);
   if (second == text.npos) return std::nullopt;
   if (!equals_ignoring_case(trim(text.substr(0, slash)), "SIP")) return std::nullopt;
-  if (trim(text.substr(slash + 1, second - slash - 1)) != "2.0") return std::nullopt;
+  if (!is_token(trim(text.substr(slash + 1, second - slash - 1)))) return std::nullopt;
   auto rest = trim(text.substr(second + 1));
   std::size_t end = 0;
   while (end < rest.size() && is_token(rest[end])) ++end;
