@@ -77,11 +77,13 @@ std::optional<NameAddress> NameAddress::parse(std::string_view text) {
       if (text[open] == '\\') ++open;
     if (open >= text.size()) return std::nullopt;
     result.name = text.substr(1, open - 1);
-    open = text.find('<', open);
-    if (open == text.npos) return std::nullopt;
+    const auto rest = trim(text.substr(open + 1));  // nothing but white space may stand before the bracket
+    if (!rest.starts_with('<')) return std::nullopt;
+    open = static_cast<std::size_t>(rest.data() - text.data());
   } else {
     open = text.find('<');
     if (open != text.npos) result.name = trim(text.substr(0, open));
+    if (result.name.find('"') != result.name.npos) return std::nullopt;  // else who quotes decides which < is meant
   }
   if (open == text.npos) {
     const auto end = text.find(';');

@@ -235,10 +235,10 @@ class MessageParser {
     auto name = line.substr(0, colon);
     while (!name.empty() && (name.back() == ' ' || name.back() == '\t')) name.remove_suffix(1);
     if (!is_token(name)) return ParseError::kHeader;
+    for (std::size_t i = colon; (i = line.find('\r', i)) != line.npos; ++i)
+      if (i + 1 >= line.size() || line[i + 1] != '\n') return ParseError::kHeader;
     const auto value = trim(line.substr(colon + 1));
     if (has_bare_nul(value)) return ParseError::kHeader;
-    for (std::size_t i = 0; (i = value.find('\r', i)) != value.npos; ++i)
-      if (i + 1 >= value.size() || value[i + 1] != '\n') return ParseError::kHeader;
     if (message_.count_ == Message::kHeadersMax) return ParseError::kTooManyHeaders;
     const HeaderId id = header_of(name);
     message_.headers_[message_.count_++] = {id, piece(name), piece(value)};
@@ -249,12 +249,12 @@ class MessageParser {
     return std::nullopt;
   }
 
-  // NUL may stand in a quoted string behind a backslash (quoted-pair, §25.1), and nowhere else.
+  // NUL may stand in a quoted string behind a backslash (quoted-pair, §25.1) and nowhere else, so never at the end.
   static bool has_bare_nul(std::string_view value) {
     for (std::size_t at = 0; (at = value.find('\0', at)) != value.npos; ++at) {
       std::size_t escapes = 0;
       while (escapes < at && value[at - 1 - escapes] == '\\') ++escapes;
-      if (escapes % 2 == 0) return true;
+      if (escapes % 2 == 0 || at + 1 == value.size()) return true;
     }
     return false;
   }

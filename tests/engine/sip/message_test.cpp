@@ -105,6 +105,7 @@ TEST(Message, WhatIsNoMessageIsNamed) {
   EXPECT_EQ(parse("SIP/2.0 4294967301 better not break the receiver\r\n\r\n").error(), ParseError::kStartLine);
   EXPECT_EQ(parse("BYE sip:a SIP/2.0\r\nno colon\r\n\r\n").error(), ParseError::kHeader);
   EXPECT_EQ(parse("BYE sip:a SIP/2.0\r\nX: a\rb\r\n\r\n").error(), ParseError::kHeader);
+  EXPECT_EQ(parse("BYE sip:a SIP/2.0\r\nX: a\r\r\n\r\n").error(), ParseError::kHeader);
   EXPECT_EQ(parse(std::string_view("BYE sip:a SIP/2.0\r\nX: a\0b\r\n\r\n", 31)).error(), ParseError::kHeader);
   EXPECT_EQ(parse("BYE sip:a SIP/2.0\r\n: x\r\n\r\n").error(), ParseError::kHeader);
   EXPECT_EQ(parse("BYE sip:a SIP/2.0\r\nX: y\r\n").error(), ParseError::kNoEnd);
@@ -147,6 +148,7 @@ TEST(Message, NulStandsBehindABackslashOnly) {
   EXPECT_TRUE(with("\"a\\\0b\""sv));
   EXPECT_TRUE(with("\"\\\\\\\0\""sv));
   EXPECT_FALSE(with("\"\0\""sv));
+  EXPECT_FALSE(with("a\\\0"sv));
   EXPECT_FALSE(with("\"\\\\\0\""sv));
 }
 
@@ -210,7 +212,7 @@ TEST(NameAddress, FormsAreTold) {
   EXPECT_EQ(tricky->tag(), "yes");
   EXPECT_EQ(NameAddress::parse("Plain Name <sip:c@d>")->name, "Plain Name");
   for (const char* bad :
-       {"", "\"open <sip:a@b>", "sip:a@b?X=y", "sip:a,b@c", "<sip:a@b", "<>", "<sip:a b@c>", "<sip:a@b> junk"})
+       {"", "\"open <sip:a@b>", "\"a\" b <sip:a@b>", "\"a\"\"b\" <sip:a@b>", "a \"<sip:a@b>\" <sip:c@d>", "sip:a@b?X=y", "sip:a,b@c", "<sip:a@b", "<>", "<sip:a b@c>", "<sip:a@b> junk"})
     EXPECT_FALSE(NameAddress::parse(bad)) << bad;
 }
 
