@@ -142,6 +142,10 @@ std::string_view name_of(Fault fault) {
       return "Bad Request-URI";
     case Fault::kScheme:
       return "Unsupported URI Scheme";
+    case Fault::kUriTooLong:
+      return "Request-URI Too Long";
+    case Fault::kTooMany:
+      return "Too Many Values";
     case Fault::kVia:
       return "Bad Via";
     case Fault::kFrom:

@@ -86,6 +86,8 @@ enum class Fault : std::uint8_t {
   kMaxForwards,    ///< not a number up to 255
   kRequestUri,     ///< of a scheme that we know, but broken or with headers (§19.1.1)
   kScheme,         ///< of another scheme: 416
+  kUriTooLong,     ///< Request-URI over kRequestUriMax: 414
+  kTooMany,        ///< over kValuesMax values of one list (Via, Contact): 513
   kVia,
   kFrom,
   kTo,

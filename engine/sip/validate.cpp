@@ -44,15 +44,17 @@ bool is_via(std::string_view element) {
   return via && are_parameters(via->parameters);
 }
 
+// Each value of the list passes `check`, else `fault`.
 template <class Check>
-bool all_of(const Message& request, HeaderId id, Check&& check) {
+Fault fault_in(const Message& request, HeaderId id, Fault fault, Check&& check) {
+  std::size_t count = 0;
   for (std::size_t i = 0; i < request.size(); ++i) {
     if (request.id(i) != id) continue;
     auto list = request.value(i);
     for (auto element = next_element(list); !element.empty(); element = next_element(list))
-      if (!check(element)) return false;
+      if (++count > kValuesMax || !check(element)) return count > kValuesMax ? Fault::kTooMany : fault;
   }
-  return true;
+  return Fault::kNone;
 }
 
 }  // namespace
@@ -85,12 +87,13 @@ bool are_parameters(std::string_view text) {
 }
 
 Fault validate(const Message& request) {
+  if (request.request_uri().size() > kRequestUriMax) return Fault::kUriTooLong;
   if (const auto fault = fault_of_uri(request.request_uri()); fault != Fault::kNone) return fault;
-  if (!all_of(request, HeaderId::kVia, is_via)) return Fault::kVia;
+  if (const auto fault = fault_in(request, HeaderId::kVia, Fault::kVia, is_via); fault != Fault::kNone) return fault;
   if (!is_name_address(request.value(HeaderId::kFrom))) return Fault::kFrom;
   if (!is_name_address(request.value(HeaderId::kTo))) return Fault::kTo;
   const auto is_contact = [](std::string_view element) { return element == "*" || is_name_address(element); };
-  return all_of(request, HeaderId::kContact, is_contact) ? Fault::kNone : Fault::kContact;
+  return fault_in(request, HeaderId::kContact, Fault::kContact, is_contact);
 }
 
 int status_of(Fault fault) {
@@ -99,6 +102,10 @@ int status_of(Fault fault) {
       return 505;
     case Fault::kScheme:
       return 416;
+    case Fault::kUriTooLong:
+      return 414;
+    case Fault::kTooMany:
+      return 513;
     default:
       return 400;
   }

@@ -7,6 +7,11 @@
 
 namespace carillon::sip {
 
+/// Bytes of a Request-URI, and values of one header, be they in one line or in many: no use of SIP comes near (a
+/// request that 64 proxies handed on has been in a loop), and whoever sends more wants us to look at them for nothing.
+inline constexpr std::size_t kRequestUriMax = 1024;
+inline constexpr std::size_t kValuesMax = 64;
+
 /// What the parser does not look into, in a request that it found nothing wrong with (RFC 3261 §8.2, RFC 4475): the
 /// Request-URI, each Via and Contact, From and To. Answers the first fault, kNone for none.
 ///
