@@ -212,7 +212,8 @@ TEST(NameAddress, FormsAreTold) {
   EXPECT_EQ(tricky->tag(), "yes");
   EXPECT_EQ(NameAddress::parse("Plain Name <sip:c@d>")->name, "Plain Name");
   for (const char* bad :
-       {"", "\"open <sip:a@b>", "\"a\" b <sip:a@b>", "\"a\"\"b\" <sip:a@b>", "a \"<sip:a@b>\" <sip:c@d>", "sip:a@b?X=y", "sip:a,b@c", "<sip:a@b", "<>", "<sip:a b@c>", "<sip:a@b> junk"})
+       {"", "\"open <sip:a@b>", "\"a\" b <sip:a@b>", "\"a\"\"b\" <sip:a@b>", "a \"<sip:a@b>\" <sip:c@d>", "sip:a@b?X=y",
+        "sip:a,b@c", "<sip:a@b", "<>", "<sip:a b@c>", "<sip:a@b> junk"})
     EXPECT_FALSE(NameAddress::parse(bad)) << bad;
 }
 
