@@ -2,6 +2,7 @@
 
 #include "engine/sip/field.h"
 #include "engine/sip/text.h"
+#include "engine/sip/validate.h"
 
 namespace carillon::sip {
 
@@ -57,31 +58,40 @@ void Agent::fire(TimePoint now) {
 // ---- requests
 
 void Agent::on_request(const Message& request, const Endpoint& from, TimePoint now) {
-  if (request.fault() != Fault::kNone || !Via::parse(top_via(request))) {
-    const bool is_answerable = Via::parse(top_via(request)) && !request.value(HeaderId::kCSeq).empty() &&
-                               !request.value(HeaderId::kFrom).empty() && !request.value(HeaderId::kTo).empty() &&
-                               !request.value(HeaderId::kCallId).empty();
-    if (!is_answerable) {
-      ++counters.unparsable;
-      return;
-    }
-    ++counters.bad_request;
-    const bool is_version = request.fault() == Fault::kVersion;
-    return reply(request, from, is_version ? 505 : 400, name_of(request.fault()));
-  }
+  const Fault fault = request.fault() != Fault::kNone ? request.fault() : validate(request);
+  if (fault != Fault::kNone) return refuse_broken(request, fault, from);
   if (request.method() == Method::kAck) return on_ack(request, now);
   if (request.method() == Method::kCancel) return on_cancel(request, from, now);
   if (auto* transaction = transactions.find_server(request)) return on_repeated(*transaction, request);
 
-  std::string_view tag;
-  if (const auto to = NameAddress::parse(request.value(HeaderId::kTo)))
-    tag = to->tag();
-  else
-    return ++counters.bad_request, reply(request, from, 400, "Bad To");
-  if (tag.empty()) return on_new_request(request, from, now);
+  const auto to = NameAddress::parse(request.value(HeaderId::kTo));
+  if (!to || to->tag().empty()) return on_new_request(request, from, now);
   if (Call* call = find_call(request)) return on_dialog_request(*call, request, from, now);
   ++counters.no_dialog;
   reply(request, from, 481);
+}
+
+/// Without a Via and a CSeq nobody could tell what the answer is to; whatever else is missing, is missing in it too.
+void Agent::refuse_broken(const Message& request, Fault fault, const Endpoint& from) {
+  if (request.method() == Method::kAck || !Via::parse(top_via(request)) || request.value(HeaderId::kCSeq).empty()) {
+    ++counters.unparsable;
+    return;
+  }
+  // A method that we don't know may stand in CSeq otherwise than we think (RFC 4475 §3.1.2.18).
+  if (fault == Fault::kMethod && request.method() == Method::kOther) return refuse_method(request, from);
+  ++counters.bad_request;
+  reply(request, from, status_of(fault), name_of(fault));
+}
+
+/// Extensions that the peer insists on: we have none of them (§8.2.2.3). True: it has been answered.
+bool Agent::refuse_extension(const Message& request, const Endpoint& from) {
+  if (!request.find(HeaderId::kRequire)) return false;
+  ++counters.bad_request;
+  reply(request, from, 420, {}, [&](Writer& out) {
+    for (std::size_t i = 0; i < request.size(); ++i)
+      if (request.id(i) == HeaderId::kRequire) out.header("Unsupported", request.value(i));
+  });
+  return true;
 }
 
 void Agent::on_repeated(Transaction& transaction, const Message& request) {
@@ -114,6 +124,7 @@ void Agent::on_new_request(const Message& request, const Endpoint& from, TimePoi
 }
 
 void Agent::answer_options(const Message& request, const Endpoint& from) {
+  if (refuse_extension(request, from)) return;
   reply(request, from, 200, {},
         [](Writer& out) { out.put(kAllow, "Accept: application/sdp, application/dtmf-relay\r\n"); });
 }

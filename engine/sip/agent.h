@@ -88,6 +88,8 @@ class Agent : public Core {
   // agent.cpp
   void on_request(const Message& request, const Endpoint& from, TimePoint now);
   void on_new_request(const Message& request, const Endpoint& from, TimePoint now);
+  void refuse_broken(const Message& request, Fault fault, const Endpoint& from);
+  bool refuse_extension(const Message& request, const Endpoint& from);
   void on_repeated(Transaction& transaction, const Message& request);
   void on_response(const Message& response, const Endpoint& from, TimePoint now);
   void on_transaction_timer(Handle transaction, TimePoint now);

@@ -29,6 +29,7 @@ void Agent::on_dialog_request(Call& call, const Message& request, const Endpoint
     return reply(request, from, 481);
   }
   call.dialog.remote_cseq = request.cseq();
+  if (refuse_extension(request, from)) return;
   if (call.is_phone) call.peer = from;  // a NAT may have moved it
   switch (request.method()) {
     case Method::kBye:

@@ -5,19 +5,27 @@
 #include "engine/sip/text.h"
 
 namespace carillon::sip {
+namespace {
+
+// Whether our answer may have a session description (§20.1): there is no Accept, or one that names it.
+bool accepts_sdp(const Message& request) {
+  bool has_accept = false;
+  for (std::size_t i = 0; i < request.size(); ++i) {
+    if (request.id(i) != HeaderId::kOther || !equals_ignoring_case(request.name(i), "Accept")) continue;
+    has_accept = true;
+    auto list = request.value(i);
+    for (auto range = next_element(list); !range.empty(); range = next_element(list)) {
+      const auto type = trim(range.substr(0, range.find(';')));
+      if (equals_ignoring_case(type, "application/sdp") || equals_ignoring_case(type, "application/*") || type == "*/*")
+        return true;
+    }
+  }
+  return !has_accept;
+}
+
+}  // namespace
 
 void Agent::on_invite(const Message& request, const Endpoint& from, TimePoint now) {
-  const auto uri = Uri::parse(request.request_uri());
-  const auto colon = request.request_uri().find(':');
-  const auto scheme = request.request_uri().substr(0, colon);
-  const auto refuse = [&](int status, std::string_view reason) {
-    ++counters.bad_request;
-    reply(request, from, status, reason);
-  };
-  if (!uri) {
-    const bool is_known = equals_ignoring_case(scheme, "sip") || equals_ignoring_case(scheme, "sips");
-    return is_known ? refuse(400, "Bad Request-URI") : refuse(416, {});
-  }
   // A gateway's own port first, then a phone that registered from there, then anything on a gateway's host.
   Trunk* trunk = trunks.at(from);
   if (!trunk && !phones.is_at(from)) trunk = trunks.at_address(from);
@@ -28,15 +36,13 @@ void Agent::on_invite(const Message& request, const Endpoint& from, TimePoint no
       return phones.challenge(request, from, proof.verdict == Phones::Verdict::kStale, now);
     phone = proof.phone;
   }
-  if (const auto required = request.find(HeaderId::kRequire)) {
-    ++counters.bad_request;
-    return reply(request, from, 420, {}, [&](Writer& out) { out.header("Unsupported", *required); });
-  }
+  if (refuse_extension(request, from)) return;
   const auto type = request.value(HeaderId::kContentType);
   if (!request.body().empty() && !equals_ignoring_case(trim(type.substr(0, type.find(';'))), "application/sdp")) {
     ++counters.bad_request;
     return reply(request, from, 415, {}, [](Writer& out) { out.put("Accept: application/sdp\r\n"); });
   }
+  if (!accepts_sdp(request)) return ++counters.bad_request, reply(request, from, 406);
   if (request.size() > kHeadersKept) return ++counters.too_long, reply(request, from, 513, "Message Too Large");
   begin_call(request, from, trunk, phone, now);
 }

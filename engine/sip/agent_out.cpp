@@ -69,9 +69,10 @@ bool begin(Dialog& dialog, const Invite& invite, const Trunk* trunk, std::string
   if (from.failed() || !dialog.local.assign(from.text())) return false;
 
   const auto uri = Uri::parse(invite.request_uri);
+  const auto target = uri->without_headers(invite.request_uri);  // a phone's Contact may have some
   Writer to(text);
   if (invite.to.empty() || uri->host.empty())
-    to.put("<", invite.request_uri, ">");
+    to.put("<", target, ">");
   else
     to.put("<sip:").user(invite.to).put("@",
                                         trunk && !trunk->config.domain.empty()
@@ -83,7 +84,7 @@ bool begin(Dialog& dialog, const Invite& invite, const Trunk* trunk, std::string
   Writer call_id(text);
   call_id.put(random.next(), "-", random.next(), "@carillon");
   dialog.call_id.assign(call_id.text());
-  return dialog.target.assign(invite.request_uri);
+  return dialog.target.assign(target);
 }
 
 }  // namespace

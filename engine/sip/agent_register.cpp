@@ -35,10 +35,12 @@ void Agent::on_register(const Message& request, const Endpoint& from, TimePoint 
   const auto proof = phones.prove(request, now);
   if (proof.verdict != Phones::Verdict::kGood)
     return phones.challenge(request, from, proof.verdict == Phones::Verdict::kStale, now);
+  if (refuse_extension(request, from)) return;
   Phone& phone = *proof.phone;
   const auto to = NameAddress::parse(request.value(HeaderId::kTo));
   const auto uri = to ? Uri::parse(to->uri) : std::nullopt;
-  if (!uri || uri->user != phone.username.view()) {
+  if (!uri) return ++counters.bad_request, reply(request, from, 400, name_of(Fault::kTo));
+  if (uri->user != phone.username.view()) {
     ++counters.bad_request;
     return reply(request, from, 403);
   }

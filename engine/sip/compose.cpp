@@ -78,6 +78,8 @@ std::string_view phrase_of(int status) {
       return "Forbidden";
     case 404:
       return "Not Found";
+    case 406:
+      return "Not Acceptable";
     case 405:
       return "Method Not Allowed";
     case 408:
@@ -136,12 +138,14 @@ void write_response(Writer& out, const Message& source, const Endpoint* from, in
                     std::string_view tag) {
   out.put("SIP/2.0 ", status, " ").unfolded(reason.empty() ? phrase_of(status) : reason).put("\r\n");
   write_vias(out, source, from);
-  out.header("From", source.value(HeaderId::kFrom));
-  const auto to = source.value(HeaderId::kTo);
-  const auto address = NameAddress::parse(to);
-  out.put("To: ").unfolded(to);
-  if (!tag.empty() && (!address || address->tag().empty())) out.put(";tag=", tag);
-  out.put("\r\n").header("Call-ID", source.value(HeaderId::kCallId));
+  if (const auto value = source.find(HeaderId::kFrom)) out.header("From", *value);
+  if (const auto to = source.find(HeaderId::kTo)) {
+    const auto address = NameAddress::parse(*to);
+    out.put("To: ").unfolded(*to);
+    if (!tag.empty() && (!address || address->tag().empty())) out.put(";tag=", tag);
+    out.put("\r\n");
+  }
+  if (const auto value = source.find(HeaderId::kCallId)) out.header("Call-ID", *value);
   out.header("CSeq", source.value(HeaderId::kCSeq));
   if (source.method() == Method::kInvite && status < 300) copy(out, source, HeaderId::kRecordRoute, "Record-Route");
 }

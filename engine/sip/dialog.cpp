@@ -34,7 +34,7 @@ bool copy_routes(const Message& message, bool backwards, FixedText<1024>& to) {
 
 }  // namespace
 
-bool copy_address(std::string_view value, FixedText<320>& to, std::string_view& tag) {
+bool copy_address(std::string_view value, AddressText& to, std::string_view& tag) {
   const auto address = NameAddress::parse(value);
   if (!address) return false;
   tag = address->tag();

@@ -11,14 +11,17 @@
 
 namespace carillon::sip {
 
+/// From and To without their tags. RFC 4475 §3.1.1.7 has one of 470 bytes.
+using AddressText = FixedText<512>;
+
 /// What both ends of a dialog must agree on (RFC 3261 §12), in fixed buffers. A peer whose fields do not fit gets 400.
 struct Dialog {
   FixedText<192> call_id;
   FixedText<32> local_tag;
-  FixedText<128> remote_tag;
-  FixedText<320> local, remote;  ///< From and To as we write them, without their tags
-  FixedText<320> target;         ///< the peer's Contact URI
-  FixedText<1024> routes;        ///< Route values in our order, separated by commas
+  FixedText<192> remote_tag;  ///< 155 bytes in RFC 4475 §3.1.1.7
+  AddressText local, remote;  ///< From and To as we write them, without their tags
+  FixedText<320> target;      ///< the peer's Contact URI
+  FixedText<1024> routes;     ///< Route values in our order, separated by commas
   std::uint32_t local_cseq = 0;
   std::uint32_t remote_cseq = 0;
 
@@ -40,6 +43,6 @@ struct Dialog {
 };
 
 /// The name and address of a header value, without its tag, into `to`.
-bool copy_address(std::string_view value, FixedText<320>& to, std::string_view& tag);
+bool copy_address(std::string_view value, AddressText& to, std::string_view& tag);
 
 }  // namespace carillon::sip

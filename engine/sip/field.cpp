@@ -12,6 +12,7 @@ bool split_host_port(std::string_view text, std::string_view& host, std::uint16_
     const auto end = text.find(']');
     if (end == text.npos) return false;
     host = text.substr(1, end - 1);
+    if (host.find_first_not_of("0123456789abcdefABCDEF:.") != host.npos) return false;
     rest = trim(text.substr(end + 1));
   } else {
     const auto colon = text.find(':');
@@ -76,15 +77,18 @@ std::optional<NameAddress> NameAddress::parse(std::string_view text) {
       if (text[open] == '\\') ++open;
     if (open >= text.size()) return std::nullopt;
     result.name = text.substr(1, open - 1);
-    open = text.find('<', open);
-    if (open == text.npos) return std::nullopt;
+    const auto rest = trim(text.substr(open + 1));  // nothing but white space may stand before the bracket
+    if (!rest.starts_with('<')) return std::nullopt;
+    open = static_cast<std::size_t>(rest.data() - text.data());
   } else {
     open = text.find('<');
     if (open != text.npos) result.name = trim(text.substr(0, open));
+    if (result.name.find('"') != result.name.npos) return std::nullopt;  // else who quotes decides which < is meant
   }
   if (open == text.npos) {
     const auto end = text.find(';');
     result.uri = result.address = trim(text.substr(0, end));
+    if (result.uri.find_first_of(",?") != result.uri.npos) return std::nullopt;
     if (end != text.npos) result.parameters = text.substr(end);
   } else {
     const auto close = text.find('>', open);
@@ -110,7 +114,7 @@ std::optional<Via> Via::parse(std::string_view text) {
   const auto second = slash == text.npos ? text.npos : text.find('/', slash + 1);
   if (second == text.npos) return std::nullopt;
   if (!equals_ignoring_case(trim(text.substr(0, slash)), "SIP")) return std::nullopt;
-  if (trim(text.substr(slash + 1, second - slash - 1)) != "2.0") return std::nullopt;
+  if (!is_token(trim(text.substr(slash + 1, second - slash - 1)))) return std::nullopt;
   auto rest = trim(text.substr(second + 1));
   std::size_t end = 0;
   while (end < rest.size() && is_token(rest[end])) ++end;

@@ -15,6 +15,10 @@ struct Uri {
   std::string_view scheme, user, host, parameters, headers;
   std::uint16_t port = 0;  ///< 0: none given
 
+  /// `text`, which it was parsed from, without its headers: a Request-URI, To and From have none (§19.1.1).
+  std::string_view without_headers(std::string_view text) const {
+    return headers.data() ? text.substr(0, static_cast<std::size_t>(headers.data() - text.data()) - 1) : text;
+  }
   /// Nothing for other schemes, an empty host, a port that is no number up to 65,535, or white space, quotes and
   /// brackets anywhere.
   static std::optional<Uri> parse(std::string_view text);
@@ -22,7 +26,8 @@ struct Uri {
   std::optional<Endpoint> endpoint() const;
 };
 
-/// "Name" <uri>;tag=x — or the bare form, whose parameters belong to the header (§20.10).
+/// "Name" <uri>;tag=x — or the bare form, whose parameters belong to the header and which must have no comma and no
+/// question mark (§20.10).
 struct NameAddress {
   std::string_view name;  ///< without quotes
   std::string_view uri, parameters;
@@ -32,7 +37,7 @@ struct NameAddress {
   std::string_view tag() const;
 };
 
-/// One Via (§20.42).
+/// One Via (§20.42), of any version of SIP: a request of another one is answered too.
 struct Via {
   std::string_view transport, host, parameters;
   std::uint16_t port = 0;

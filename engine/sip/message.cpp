@@ -124,6 +124,8 @@ std::string_view name_of(Fault fault) {
       return "OK";
     case Fault::kVersion:
       return "Version Not Supported";
+    case Fault::kRequestLine:
+      return "Bad Request-Line";
     case Fault::kMissing:
       return "Missing Header";
     case Fault::kDuplicate:
@@ -132,8 +134,26 @@ std::string_view name_of(Fault fault) {
       return "Bad Content-Length";
     case Fault::kCSeq:
       return "Bad CSeq";
+    case Fault::kMethod:
+      return "CSeq Method Mismatch";
     case Fault::kMaxForwards:
       return "Bad Max-Forwards";
+    case Fault::kRequestUri:
+      return "Bad Request-URI";
+    case Fault::kScheme:
+      return "Unsupported URI Scheme";
+    case Fault::kUriTooLong:
+      return "Request-URI Too Long";
+    case Fault::kTooMany:
+      return "Too Many Values";
+    case Fault::kVia:
+      return "Bad Via";
+    case Fault::kFrom:
+      return "Bad From";
+    case Fault::kTo:
+      return "Bad To";
+    case Fault::kContact:
+      return "Bad Contact";
   }
   return {};
 }
@@ -180,20 +200,24 @@ class MessageParser {
     }
   }
 
+  // A request line is known by its method in front and "SIP/" behind; what is wrong between them is told to the peer.
   bool start_line(std::string_view line) {
     for (const char c : line)
       if (c == '\r' || c == '\n' || c == '\0') return false;
     if (line.starts_with("SIP/2.0 ")) return status_line(line);
-    const auto first = line.find(' ');
-    const auto last = line.rfind(' ');
-    if (first == line.npos || last == first) return false;
-    const auto method = line.substr(0, first);
-    const auto uri = line.substr(first + 1, last - first - 1);
-    const auto version = line.substr(last + 1);
-    if (!is_token(method) || method.size() > 32 || uri.empty() || uri.find_first_of(" \t<>\"") != uri.npos)
-      return false;
+    const auto whole = trim(line);
+    const auto first = whole.find(' ');
+    const auto last = whole.rfind(' ');
+    if (first == whole.npos || last == first) return false;
+    const auto method = whole.substr(0, first);
+    const auto uri = trim(whole.substr(first + 1, last - first - 1));
+    const auto version = whole.substr(last + 1);
+    if (!is_token(method) || method.size() > kMethodMax || uri.empty()) return false;
     if (version.size() < 5 || !equals_ignoring_case(version.substr(0, 4), "SIP/")) return false;
-    if (!equals_ignoring_case(version, "SIP/2.0")) message_.fault_ = Fault::kVersion;
+    if (!equals_ignoring_case(version, "SIP/2.0"))
+      message_.fault_ = Fault::kVersion;
+    else if (method.size() + uri.size() + version.size() + 2 != line.size() || uri.find_first_of(" \t<>\"") != uri.npos)
+      message_.fault_ = Fault::kRequestLine;
     message_.method_ = method_of(method);
     message_.method_text_ = piece(method);
     message_.target_ = piece(uri);
@@ -215,10 +239,10 @@ class MessageParser {
     auto name = line.substr(0, colon);
     while (!name.empty() && (name.back() == ' ' || name.back() == '\t')) name.remove_suffix(1);
     if (!is_token(name)) return ParseError::kHeader;
+    for (std::size_t i = colon; (i = line.find('\r', i)) != line.npos; ++i)
+      if (i + 1 >= line.size() || line[i + 1] != '\n') return ParseError::kHeader;
     const auto value = trim(line.substr(colon + 1));
-    if (std::memchr(value.data(), '\0', value.size())) return ParseError::kHeader;
-    for (std::size_t i = 0; (i = value.find('\r', i)) != value.npos; ++i)
-      if (i + 1 >= value.size() || value[i + 1] != '\n') return ParseError::kHeader;
+    if (has_bare_nul(value)) return ParseError::kHeader;
     if (message_.count_ == Message::kHeadersMax) return ParseError::kTooManyHeaders;
     const HeaderId id = header_of(name);
     message_.headers_[message_.count_++] = {id, piece(name), piece(value)};
@@ -227,6 +251,16 @@ class MessageParser {
       message_.fault_ = Fault::kDuplicate;
     if (first == 0) first = message_.count_;
     return std::nullopt;
+  }
+
+  // NUL may stand in a quoted string behind a backslash (quoted-pair, §25.1) and nowhere else, so never at the end.
+  static bool has_bare_nul(std::string_view value) {
+    for (std::size_t at = 0; (at = value.find('\0', at)) != value.npos; ++at) {
+      std::size_t escapes = 0;
+      while (escapes < at && value[at - 1 - escapes] == '\\') ++escapes;
+      if (escapes % 2 == 0 || at + 1 == value.size()) return true;
+    }
+    return false;
   }
 
   void body() {
@@ -252,7 +286,7 @@ class MessageParser {
     const auto value = number(cseq.substr(0, digits), 0x7FFF'FFFF);
     const auto method = trim(cseq.substr(digits));
     if (!value || digits == cseq.size() || !is_space(cseq[digits]) || !is_token(method)) return Fault::kCSeq;
-    if (message_.is_request() && method != message_.method_text()) return Fault::kCSeq;
+    if (message_.is_request() && method != message_.method_text()) return Fault::kMethod;
     message_.cseq_ = *value;
     if (!message_.is_request()) message_.method_ = method_of(method);
     if (const auto hops = message_.find(HeaderId::kMaxForwards); hops && !number(*hops, 255))
@@ -263,6 +297,8 @@ class MessageParser {
   Message::Piece piece(std::string_view part) const {
     return {static_cast<std::uint16_t>(part.data() - wire_.data()), static_cast<std::uint16_t>(part.size())};
   }
+
+  static constexpr std::size_t kMethodMax = 64;  // RFC 4475 §3.1.1.2 has one of 43
 
   std::string_view wire_;
   std::size_t at_ = 0;

@@ -66,21 +66,32 @@ enum class HeaderId : std::uint8_t {
 enum class ParseError : std::uint8_t {
   kKeepAlive,       ///< only CR, LF or NUL (RFC 5626 §4.4.1 and its imitations)
   kTooLong,         ///< over 65,535 bytes
-  kStartLine,       ///< neither a request line nor a status line
-  kHeader,          ///< a line without a colon, a name that is no token, NUL or a bare CR
+  kStartLine,       ///< neither a request line, however broken, nor a status line
+  kHeader,          ///< a line without a colon, a name that is no token, a bare CR, NUL that is not escaped
   kTooManyHeaders,  ///< over Message::kHeadersMax
   kNoEnd            ///< no empty line after the headers
 };
 
-/// Why a message that could be read must not be obeyed. A request with one is answered, a response dropped.
+/// Why a message that could be read must not be obeyed. A request with one is answered, a response dropped. The parser
+/// finds what its lines show; those after kMaxForwards are found by validate() of validate.h.
 enum class Fault : std::uint8_t {
   kNone,
   kVersion,        ///< not SIP/2.0: 505
+  kRequestLine,    ///< not "method SP URI SP version": white space or brackets too many
   kMissing,        ///< Via, From, To, Call-ID or CSeq is not there
   kDuplicate,      ///< From, To, Call-ID, CSeq, Content-Length or Max-Forwards twice
   kContentLength,  ///< not a number, or more than the datagram holds (RFC 3261 §18.3)
-  kCSeq,           ///< not a number below 2^31 and a method, or not this request's method
-  kMaxForwards     ///< not a number up to 255
+  kCSeq,           ///< not a number below 2^31 and a method
+  kMethod,         ///< CSeq has another method than the request line
+  kMaxForwards,    ///< not a number up to 255
+  kRequestUri,     ///< of a scheme that we know, but broken or with headers (§19.1.1)
+  kScheme,         ///< of another scheme: 416
+  kUriTooLong,     ///< Request-URI over kRequestUriMax: 414
+  kTooMany,        ///< over kValuesMax values of one list (Via, Contact): 513
+  kVia,
+  kFrom,
+  kTo,
+  kContact
 };
 std::string_view name_of(Fault fault);
 

@@ -26,7 +26,8 @@ inline constexpr std::string_view trim(std::string_view text) {
   return text;
 }
 
-inline constexpr bool is_alphanumeric(char c) { return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z'); }
+inline constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+inline constexpr bool is_alphanumeric(char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z'); }
 
 /// `token` of the grammar: methods, header names, parameter names.
 inline constexpr bool is_token(char c) {

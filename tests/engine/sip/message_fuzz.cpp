@@ -10,6 +10,7 @@
 #include "engine/sip/field.h"
 #include "engine/sip/steer.h"
 #include "engine/sip/text.h"
+#include "engine/sip/validate.h"
 
 namespace carillon::sip {
 namespace {
@@ -86,6 +87,14 @@ void answer(const Message& message) {
   if (message.fault() == Fault::kNone) CHECK(response->fault() == Fault::kNone);
 }
 
+// What validate() lets pass can be taken apart.
+void take_valid_apart(const Message& request) {
+  CHECK(Uri::parse(request.request_uri()).has_value());
+  CHECK(Via::parse(top_via(request)).has_value());
+  CHECK(NameAddress::parse(request.value(HeaderId::kFrom)).has_value());
+  CHECK(NameAddress::parse(request.value(HeaderId::kTo)).has_value());
+}
+
 }  // namespace
 }  // namespace carillon::sip
 
@@ -106,7 +115,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     take_apart(message->value(i), text);
   }
   write_again_and_compare(*message);
-  if (message->is_request() && message->fault() == Fault::kNone) answer(*message);
+  if (message->is_request() && message->fault() == Fault::kNone) {
+    answer(*message);
+    const Fault fault = validate(*message);
+    CHECK(status_of(fault) >= 400);
+    if (fault == Fault::kNone) take_valid_apart(*message);
+  }
   Dialog dialog;
   if (message->is_request() ? dialog.begin_as_server(*message, "tag") : dialog.begin_as_client(*message))
     (void)dialog.next_hop({});

@@ -10,6 +10,7 @@
 #include "engine/sip/dialog.h"
 #include "engine/sip/field.h"
 #include "engine/sip/text.h"
+#include "engine/sip/validate.h"
 
 namespace carillon::sip {
 namespace {
@@ -96,14 +97,15 @@ TEST(Message, WhatIsNoMessageIsNamed) {
   EXPECT_EQ(parse("\r\n\r\n").error(), ParseError::kKeepAlive);
   EXPECT_EQ(parse("").error(), ParseError::kKeepAlive);
   EXPECT_EQ(parse("GET / HTTP/1.1\r\n\r\n").error(), ParseError::kStartLine);
-  EXPECT_EQ(parse("INVITE sip:a@b  SIP/2.0\r\n\r\n").error(), ParseError::kStartLine);  // RFC 4475 §3.1.2.x
-  EXPECT_EQ(parse("INVITE <sip:a@b> SIP/2.0\r\n\r\n").error(), ParseError::kStartLine);
+  EXPECT_EQ(parse("INVITE SIP/2.0\r\n\r\n").error(), ParseError::kStartLine);
+  EXPECT_EQ(parse("INVITE  SIP/2.0\r\n\r\n").error(), ParseError::kStartLine);
   EXPECT_EQ(parse("INV(ITE sip:a@b SIP/2.0\r\n\r\n").error(), ParseError::kStartLine);
   EXPECT_EQ(parse("SIP/2.0 099 x\r\n\r\n").error(), ParseError::kStartLine);
   EXPECT_EQ(parse("SIP/2.0 700 x\r\n\r\n").error(), ParseError::kStartLine);
   EXPECT_EQ(parse("SIP/2.0 4294967301 better not break the receiver\r\n\r\n").error(), ParseError::kStartLine);
   EXPECT_EQ(parse("BYE sip:a SIP/2.0\r\nno colon\r\n\r\n").error(), ParseError::kHeader);
   EXPECT_EQ(parse("BYE sip:a SIP/2.0\r\nX: a\rb\r\n\r\n").error(), ParseError::kHeader);
+  EXPECT_EQ(parse("BYE sip:a SIP/2.0\r\nX: a\r\r\n\r\n").error(), ParseError::kHeader);
   EXPECT_EQ(parse(std::string_view("BYE sip:a SIP/2.0\r\nX: a\0b\r\n\r\n", 31)).error(), ParseError::kHeader);
   EXPECT_EQ(parse("BYE sip:a SIP/2.0\r\n: x\r\n\r\n").error(), ParseError::kHeader);
   EXPECT_EQ(parse("BYE sip:a SIP/2.0\r\nX: y\r\n").error(), ParseError::kNoEnd);
@@ -124,15 +126,65 @@ TEST(Message, FaultsAreNamed) {
   EXPECT_EQ(fault_of(head + "Max-Forwards: 256\r\n\r\n"), Fault::kMaxForwards);
   EXPECT_EQ(fault_of("BYE sip:a SIP/3.0\r\nVia: x\r\n\r\n"), Fault::kVersion);
   EXPECT_EQ(fault_of("BYE sip:a SIP/2.0\r\nVia: x\r\n\r\n"), Fault::kMissing);
+  for (const char* line : {"BYE  sip:a SIP/2.0", "BYE sip:a  SIP/2.0", "BYE sip:a SIP/2.0 ", " BYE sip:a SIP/2.0",
+                           "BYE <sip:a> SIP/2.0", "BYE sip:a; lr SIP/2.0", "BYE sip:a\t SIP/2.0"})
+    EXPECT_EQ(fault_of(std::string(line) + "\r\nVia: x\r\n\r\n"), Fault::kRequestLine) << line;
   const auto with_cseq = [&](std::string_view cseq) {
     auto text = head + "\r\n";
     return fault_of(text.replace(text.find("1 INVITE"), 8, cseq));
   };
   EXPECT_EQ(with_cseq("2147483648 INVITE"), Fault::kCSeq);
   EXPECT_EQ(with_cseq("36893488147419103232 INVITE"), Fault::kCSeq);
-  EXPECT_EQ(with_cseq("8 OPTIONS"), Fault::kCSeq);
+  EXPECT_EQ(with_cseq("8 OPTIONS"), Fault::kMethod);
   EXPECT_EQ(with_cseq("8INVITE"), Fault::kCSeq);
   EXPECT_EQ(with_cseq("2147483647 INVITE"), Fault::kNone);
+}
+
+TEST(Message, NulStandsBehindABackslashOnly) {
+  using namespace std::string_view_literals;
+  const auto with = [](std::string_view value) {
+    return parse(fmt::format("{}X: {}\r\n\r\n", kHead, value)).has_value();
+  };
+  EXPECT_TRUE(with("\"a\\\0b\""sv));
+  EXPECT_TRUE(with("\"\\\\\\\0\""sv));
+  EXPECT_FALSE(with("\"\0\""sv));
+  EXPECT_FALSE(with("a\\\0"sv));
+  EXPECT_FALSE(with("\"\\\\\0\""sv));
+}
+
+TEST(Validate, ParametersAreNamesAndValues) {
+  for (const char* good : {"", ";a", ";a=b;c", " ; a = b ;\r\n c=\"x; \\\" y\"", ";received=2001:db8::9:255",
+                           ";received=[2001:db8::9]", ";a=b@c,d"})
+    EXPECT_TRUE(are_parameters(good)) << good;
+  for (const char* bad : {";", ";;a", ";a;", "a", ";a=", ";a=;b", ";=b", ";a b", ";a=b c", ";a=\"b", ";a=\"b\"c",
+                          ";a=b\"c\"", ";a=<b>", ";(a)"})
+    EXPECT_FALSE(are_parameters(bad)) << bad;
+}
+
+TEST(Validate, TheFirstBrokenFieldIsNamed) {
+  const auto fault = [](std::string_view from, std::string_view to) {
+    auto text = fmt::format("{}\r\n", kHead);
+    text.replace(text.find(from), from.size(), to);
+    const auto message = parse(text);
+    EXPECT_EQ(message->fault(), Fault::kNone);
+    return validate(*message);
+  };
+  EXPECT_EQ(fault("bob@b", "bob@b"), Fault::kNone);
+  EXPECT_EQ(fault("sip:bob@b.example", "tel:+4930"), Fault::kNone);
+  EXPECT_EQ(fault("sip:bob@b.example", "sip:bob@b.example?Route=x"), Fault::kRequestUri);
+  EXPECT_EQ(fault("sip:bob@b.example", "sip:bob@b.example?"), Fault::kRequestUri);
+  EXPECT_EQ(fault("sip:bob@b.example", "sip:2001:db8::10"), Fault::kRequestUri);
+  EXPECT_EQ(fault("sip:bob@b.example", "sip:[2001:db8::zz]"), Fault::kRequestUri);
+  EXPECT_EQ(fault("sip:bob@b.example", "bob"), Fault::kRequestUri);
+  EXPECT_EQ(fault("sip:bob@b.example", "soap.beep://192.0.2.103:3002"), Fault::kScheme);
+  EXPECT_EQ(fault(";branch=z9hG4bK1", ";;branch=z9hG4bK1"), Fault::kVia);
+  EXPECT_EQ(fault(";branch=z9hG4bK1", ";branch=z9hG4bK1, SIP/2.0"), Fault::kVia);
+  EXPECT_EQ(fault("<sip:a@a>;tag=1", "<sip:a@a>;tag=1;;"), Fault::kFrom);
+  EXPECT_EQ(fault("<sip:b@b>", "\"B <sip:b@b>"), Fault::kTo);
+  EXPECT_EQ(fault("<sip:b@b>", "sip:b@b?Route=x"), Fault::kTo);
+  EXPECT_EQ(fault("<sip:b@b>", "b"), Fault::kTo);
+  EXPECT_EQ(fault("Call-ID", "Contact: *, <sip:a@a>;q\r\nCall-ID"), Fault::kNone);
+  EXPECT_EQ(fault("Call-ID", "Contact: <sip:a@a>, <sip:a@a\r\nCall-ID"), Fault::kContact);
 }
 
 TEST(Uri, PartsAreTakenApart) {
@@ -147,7 +199,7 @@ TEST(Uri, PartsAreTakenApart) {
   EXPECT_EQ(Uri::parse("sip:carrier.example")->endpoint(), std::nullopt);
   EXPECT_EQ(Uri::parse("tel:+4930;isub=1")->user, "+4930");
   for (const char* bad : {"", "sip:", "http://x", "sip:a@", "sip:@b", "sip:a@b:99999", "sip:a b@c", "sip:[::1",
-                          "tel:", "sip:a@b\r\nX: y", "sip:a@b:5060x", "noscheme"})
+                          "tel:", "sip:[zz]", "sip:a@[::1]x", "sip:a@b\r\nX: y", "sip:a@b:5060x", "noscheme"})
     EXPECT_FALSE(Uri::parse(bad)) << bad;
 }
 
@@ -159,7 +211,9 @@ TEST(NameAddress, FormsAreTold) {
   EXPECT_EQ(tricky->name, "a, <b> ;tag=no");
   EXPECT_EQ(tricky->tag(), "yes");
   EXPECT_EQ(NameAddress::parse("Plain Name <sip:c@d>")->name, "Plain Name");
-  for (const char* bad : {"", "\"open <sip:a@b>", "<sip:a@b", "<>", "<sip:a b@c>", "<sip:a@b> junk"})
+  for (const char* bad :
+       {"", "\"open <sip:a@b>", "\"a\" b <sip:a@b>", "\"a\"\"b\" <sip:a@b>", "a \"<sip:a@b>\" <sip:c@d>", "sip:a@b?X=y",
+        "sip:a,b@c", "<sip:a@b", "<>", "<sip:a b@c>", "<sip:a@b> junk"})
     EXPECT_FALSE(NameAddress::parse(bad)) << bad;
 }
 
