@@ -271,11 +271,13 @@ void UringPort::received(const io_uring_cqe& cqe, TimePoint now) {
   unarmed_.push_back(index);
 }
 
-// Starts receives. With few free buffers it waits until the owner has given some back: they would only end again.
+// Starts receives. With few free buffers it waits until the owner has given some back: they would only end again. Each
+// socket once: after a stall all have packets waiting, and those that end for want of a buffer come back to the list's
+// end while it is worked through.
 void UringPort::arm() {
-  if (unarmed_.empty() || buffers_.out() > buffers_.count() / 4 * 3) return;
+  const std::size_t count = unarmed_.size();
   std::size_t done = 0;
-  for (; done < unarmed_.size(); ++done) {
+  for (; done < count && buffers_.out() <= buffers_.count() / 4 * 3; ++done) {
     const std::uint32_t index = unarmed_[done];
     auto* socket = sockets_.find(SocketId{index});
     CHECK(socket && !socket->armed);

@@ -298,6 +298,22 @@ TEST_P(PortTest, MorePacketsThanBuffersAreHeldBack) {
   EXPECT_EQ(small->counters().receive_full > 0, has_ring);  // mmsg leaves everything in the kernel until it has room
 }
 
+// After a stall every socket has packets waiting, far more than there are buffers for.
+TEST_P(PortTest, AllSocketsRunDryAtOnce) {
+  constexpr int kSockets = 400, kEach = 10;
+  auto stalled = make({.receive_buffers = 64, .batch = 16});
+  const auto sender = make();
+  const auto from = open(*sender);
+  std::vector<SocketId> sockets;
+  for (int i = 0; i < kSockets; ++i) sockets.push_back(open(*stalled));
+  for (int round = 0; round < 3; ++round) {
+    stalled->receive(0);  // all listen
+    for (int i = 0; i < kEach; ++i)
+      for (const auto socket : sockets) send(*sender, from, stalled->local(socket), std::to_string(i));
+    EXPECT_EQ(collect(*stalled, kSockets * kEach, 16).size(), std::size_t{kSockets * kEach});
+  }
+}
+
 // ---- a socket that expects one peer
 
 // A socket on a port of its own, as only those can be connected.
