@@ -30,7 +30,7 @@ TALK_MS = 3_600_000  # no call ends by itself: engine and load are ended once th
 def prefer(pid):
     """Before other sessions' work on this machine, as far as the scheduler's autogroups go. Needs root; else nothing."""
     try:
-        Path(f"/proc/{pid}/autogroup").write_text("-15")
+        Path(f"/proc/{pid}/autogroup").write_text("-20")
     except OSError:
         pass
 
