@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from common import BIN, ENGINE_CORE, OTHER_CORE, middle, resident_bytes, row
-from hugepages import EalMemory
+from hugepages import EalMemory, MemoryFolder
 from process import Process, ProcessError
 from stack import toml
 
@@ -85,8 +85,8 @@ class Bench:
     """An engine on its core and a far side on the other, fresh for each point."""
 
     def __init__(self, memory, channels, far_options, seconds=600, blocks=256):
-        self.folder = tempfile.TemporaryDirectory(prefix="carillon-bench-", dir="/dev/shm")  # recordings go to memory
-        self.path = Path(self.folder.name)
+        self.folder = MemoryFolder()  # for the recordings
+        self.path = self.folder.__enter__()
         (self.path / "engine").mkdir()
         addresses = [f"10.9.0.{1 + i}" for i in range(1 + channels // CHANNELS_PER_ADDRESS)]
         eal = [*memory.arguments(ENGINE_MB), "--no-pci", vdev(self.path / "memif.sock", "server"), "-l", str(ENGINE_CORE)]
@@ -111,7 +111,7 @@ class Bench:
             self.far = Far(self.path, memory, "--channels", channels + 4, "--seconds", seconds, *far_options)
         except BaseException:
             self.engine.terminate()
-            self.folder.cleanup()
+            self.folder.__exit__()
             raise
 
     def _keep_core_free(self):
@@ -132,7 +132,7 @@ class Bench:
         if status != 0:
             print(f"the engine ended with {status}: {self.engine.tail(3)}")
         self.far.close()
-        self.folder.cleanup()
+        self.folder.__exit__()
 
 
 def wait_line(process, start, timeout):

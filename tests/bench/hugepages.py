@@ -1,7 +1,9 @@
-"""Memory for DPDK's EAL: hugepages for as long as they are needed, or plain pages where they can't be had."""
+"""Memory for DPDK's EAL and for recordings: hugepages for as long as they are needed, or plain pages where they can't be had;
+a tmpfs that may fill most of the machine's memory."""
 
 import math
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -9,6 +11,22 @@ from pathlib import Path
 POOL = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
 FREE = POOL.with_name("free_hugepages")
 PAGE_MB = 2
+
+
+class MemoryFolder:
+    """Context: a folder in memory. As root with room for most of it (5,000 recordings take 160 MB a second); else in /dev/shm,
+    which has half."""
+
+    def __enter__(self):
+        self.path = Path(tempfile.mkdtemp(prefix="carillon-bench-", dir="/dev/shm"))
+        self.is_mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80%", "nodev", self.path], check=False,
+                                         stderr=subprocess.DEVNULL).returncode == 0
+        return self.path
+
+    def __exit__(self, *_):
+        if self.is_mounted:
+            subprocess.run(["umount", self.path], check=False)
+        shutil.rmtree(self.path, ignore_errors=True)
 
 
 class EalMemory:
